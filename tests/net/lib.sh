@@ -2,12 +2,12 @@
 # What the packet tests share: reporting, temporary files, cleaning up, and
 # running peerwall and iptables inside the host under test.
 #
-# A script sources this, calls net_begin, then uses one topology at a time
-# (topology.sh) and asks it with grids (grid.sh). All that is made, here or by
-# the others, is gone when the script ends, however it ends.
+# A script calls net_begin, then uses one topology at a time (topology.sh) and
+# asks it with grids (grid.sh). All that is made, here or by the others, is gone
+# when the script ends, however it ends.
 #
 # Set by net_begin: work (a directory of our own), probe (the program), ns (the
-# prefix of our namespaces). Set by topology_up: backend, host.
+# prefix of our namespaces). Set by topology_up: backend.
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -17,8 +17,6 @@ work=
 probe=
 ns=
 backend=
-host=
-declare -a servers=()
 passed=0
 failed=0
 
@@ -60,7 +58,7 @@ net_begin() {
 	[ -x "$PEERWALL" ] || die "no $PEERWALL: run make first"
 
 	work=$(mktemp -d "${TMPDIR:-/tmp}/peerwall-net.XXXXXX")
-	# Two runs must not meet, also not in one process group: the name is ours.
+	# Two runs at once must not meet.
 	ns=pw-${work##*.}
 	trap net_end EXIT
 	trap 'exit 130' INT
@@ -72,6 +70,7 @@ net_begin() {
 }
 
 net_end() {
+	trap - EXIT
 	topology_down
 	rm -rf "$work"
 }

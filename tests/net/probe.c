@@ -59,6 +59,7 @@ enum {
 	/* RFC 4620; the kernel tracks the pair as request and reply. */
 	NI_QUERY = 139,
 	NI_REPLY = 140,
+	RAW_SIZE = 12,          /* of a raw question, see answer_datagram() */
 };
 
 union address {
@@ -144,13 +145,18 @@ static int socket_open(int family, int type, int protocol)
 	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
 	int one = 1;
 	/* Hundreds of answers may come before we look. */
-	int space = 4 << 20;
+	int space = 4 << 20, offset = 2;
 
 	if (fd < 0)
 		error(2, errno, "socket %d %d %d", family, type, protocol);
 	if (type == SOCK_RAW) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &space, sizeof(space));
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &space, sizeof(space));
+		/* The kernel's REJECT answers no packet whose checksum it finds wrong,
+		   and looks for one in every protocol but SCTP and a few. */
+		if (family == AF_INET6 && protocol != IPPROTO_SCTP &&
+		    protocol != IPPROTO_ICMPV6)
+			setsockopt(fd, IPPROTO_IPV6, IPV6_CHECKSUM, &offset, sizeof(offset));
 	}
 	if (family == AF_INET)
 		setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &one, sizeof(one));
@@ -449,8 +455,9 @@ static void answer_echo(struct listener *l)
 }
 
 /*
- * A raw question is 'Q' and a key of 8 bytes; its answer is 'R', the key, the
- * tag. An answer must not be taken for a question where both sides share a host.
+ * A raw question is 'Q', a zero, a checksum, a key of 8 bytes; its answer is 'R', the
+ * same, the tag. An answer must not be taken for a question where both sides
+ * share a host.
  */
 static void answer_datagram(struct listener *l)
 {
@@ -472,11 +479,11 @@ static void answer_datagram(struct listener *l)
 	p = raw_payload(&from, in, &size);
 	if (!p)
 		return;
-	if (l->kind == LISTEN_RAW && size >= 9 && p[0] == 'Q') {
+	if (l->kind == LISTEN_RAW && size >= RAW_SIZE && p[0] == 'Q') {
+		memcpy(out, p, RAW_SIZE);
 		out[0] = 'R';
-		memcpy(out + 1, p + 1, 8);
-		memcpy(out + 9, tag, strlen(tag));
-		send_from(l->fd, &to, &from, out, 9 + strlen(tag));
+		memcpy(out + RAW_SIZE, tag, strlen(tag));
+		send_from(l->fd, &to, &from, out, RAW_SIZE + strlen(tag));
 	} else if (l->kind == LISTEN_SCTP && size >= 32 && p[12] == SCTP_INIT) {
 		uint32_t port = get16(p + 2);
 
@@ -683,10 +690,12 @@ static int slot_send(struct prober *p, struct slot *s)
 		break;
 	default:
 		protocol = q->port;
-		size = 9;
+		size = RAW_SIZE;
 		packet[0] = 'Q';
-		put32(packet + 1, (uint32_t)(s - p->slots));
-		put32(packet + 5, s->key);
+		put32(packet + 4, (uint32_t)(s - p->slots));
+		put32(packet + 8, s->key);
+		if (!family)
+			put16(packet + 2, internet_checksum(packet, size));
 	}
 	return send_from(raw_socket(p, family, protocol), &q->src, &to, packet, size);
 }
@@ -785,8 +794,8 @@ static struct slot *slot_of_packet(struct prober *p, int protocol,
 			s = NULL;
 	} else {
 		proto = PROBE_RAW;
-		if (size >= 5 && get32(data + 1) < SLOTS_MAX)
-			s = &p->slots[get32(data + 1)];
+		if (size >= 8 && get32(data + 4) < SLOTS_MAX)
+			s = &p->slots[get32(data + 4)];
 		if (s && (!s->question || s->question->port != protocol))
 			s = NULL;
 	}
@@ -868,12 +877,13 @@ static void raw_event(struct prober *p, int family, int protocol)
 				s = NULL;
 			snprintf(tag, sizeof(tag), "%.*s", (int)(size - 36), data + 36);
 		} else {
-			if (data[0] != 'R' || size < 9)
+			if (data[0] != 'R' || size < RAW_SIZE)
 				continue;
 			s = slot_of_packet(p, protocol, data, size, &from);
-			if (s && get32(data + 5) != s->key)
+			if (s && get32(data + 8) != s->key)
 				s = NULL;
-			snprintf(tag, sizeof(tag), "%.*s", (int)(size - 9), data + 9);
+			snprintf(tag, sizeof(tag), "%.*s", (int)(size - RAW_SIZE),
+				 data + RAW_SIZE);
 		}
 		if (s)
 			slot_finish(p, s, OPEN, tag);

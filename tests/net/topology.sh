@@ -12,7 +12,11 @@
 # The laptop's namespace also sends as desk and stranger. Everything has an IPv6
 # twin, found by real neighbour discovery.
 
-bridge_name=br-5f2c0a1b77e1
+# shellcheck source=lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+bridge_name="br-5f2c0a1b77e1"
+declare -a servers=()
 
 # NAME NAMESPACE IPV4 IPV6: what the other files call the addresses.
 topology_names() {
@@ -83,8 +87,8 @@ gateway_set() {
 # topology_up BACKEND
 topology_up() {
 	local name
+	# shellcheck disable=SC2034  # read in lib.sh
 	backend=$1
-	host=$ns-host
 	namespace_add host hub laptop friend far container outside
 	in_ns host sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 
@@ -129,12 +133,12 @@ topology_up() {
 
 	# 9998 and 9999 are nobody's, until a foreign rule gives them away.
 	serve host host tcp:22,80,443,5000-5005 udp:53,5353,60000-60003 \
-		sctp:38412 raw:253 icmp:
+		sctp:38412 raw:241-248 icmp:
 	# Docker's userland proxy: what answers where its DNAT does not apply.
 	serve host proxy tcp:873,8081,8096 udp:9000
-	serve container container tcp:22,80,873,3306,8096 udp:53,9000 sctp:38412 raw:253 icmp:
+	serve container container tcp:22,80,873,3306,8096 udp:53,9000 sctp:38412 raw:241-248 icmp:
 	for name in laptop friend far outside; do
-		serve "$name" "$name" tcp:22,80,445,9999 udp:53,5353 sctp:38412 raw:253 icmp:
+		serve "$name" "$name" tcp:22,80,445 udp:53,5353 sctp:38412 raw:241-248 icmp:
 	done
 	docker_rules 172.18.0.0/16 172.18.0.2 127.0.0.0/8 172.18.0.2 | restore4
 	docker_rules fd00:18::/64 fd00:18::2 ::1/128 '[fd00:18::2]' | restore6
@@ -205,9 +209,15 @@ foreign_rules() {
 foreign_add() { foreign_rules -I 1; }
 foreign_remove() { foreign_rules -D; }
 
-# A host that lets nothing in by itself: bare policies, not even for neighbours.
-dropping_add() { both -P INPUT DROP && both -P FORWARD DROP; }
-dropping_remove() { both -P INPUT ACCEPT; }
+# A host that by itself lets nothing in through the tunnels, not even neighbour
+# discovery. Docker has seen to FORWARD.
+dropping_rules() {
+	both -P INPUT "$2"
+	table6 "$1" INPUT ! -i wg+ -p ipv6-icmp -j ACCEPT
+}
+
+dropping_add() { dropping_rules -A DROP; }
+dropping_remove() { dropping_rules -D ACCEPT; }
 
 # A host as ufw leaves it with ssh allowed: policies, and chains that end them.
 ufw_add() {
@@ -243,7 +253,6 @@ ufw_rules() {
 }
 
 ufw_remove() {
-	local prefix
 	ufw_delete ufw | restore4
 	ufw_delete ufw6 | restore6
 }
