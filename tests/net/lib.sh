@@ -81,12 +81,14 @@ in_ns() {
 	ip netns exec "$ns-$name" "$@"
 }
 
-# table4 and table6 ARGS..., restore4 and restore6, save4 and save6: the tools of
-# the backend under test, in the host. both ARGS... is the same call for each family.
+# table4, restore4, save4 and their twins: the tools of the backend under test, in
+# the host. both ARGS... is the same call of table4 and table6.
 table4() { in_ns host "iptables-$backend" -w 5 "$@"; }
 table6() { in_ns host "ip6tables-$backend" -w 5 "$@"; }
 restore4() { in_ns host "iptables-$backend-restore" -w 5 --noflush; }
 restore6() { in_ns host "ip6tables-$backend-restore" -w 5 --noflush; }
+save4() { in_ns host "iptables-$backend-save" "$@"; }
+save6() { in_ns host "ip6tables-$backend-save" "$@"; }
 both() { table4 "$@" && table6 "$@"; }
 
 peerwall() {
@@ -98,9 +100,9 @@ peerwall() {
 # The whole rule set of the host, without what changes by itself.
 save_rules() {
 	local family
-	for family in iptables ip6tables; do
-		echo "== $family"
-		in_ns host "$family-$backend-save" | sed -E '/^#/d; s/ \[[0-9]+:[0-9]+\]$//'
+	for family in 4 6; do
+		echo "== IPv$family"
+		"save$family" | sed -E '/^#/d; s/ \[[0-9]+:[0-9]+\]$//'
 	done
 }
 
@@ -130,4 +132,17 @@ drop_new_empty_tables() {
 		/^-/ || (/^:/ && $2 != "ACCEPT") { rules = 1 }
 		/^COMMIT/ { flush_table() }
 	' "$1" "$2"
+}
+
+# check_down NAME WHAT BEFORE
+check_down() {
+	if ! peerwall down "$work/$1.policy" >"$work/output" 2>&1; then
+		not_ok "$2 down: status $?" <"$work/output"
+	fi
+	save_rules >"$work/after"
+	if same_rules "$3" "$work/after" >"$work/differences"; then
+		ok "$2 down: rules as before"
+	else
+		not_ok "$2 down: rules differ" <"$work/differences"
+	fi
 }

@@ -7,14 +7,17 @@
 #   - it still is after others have added rules that accept and redirect everything;
 #   - and on hosts whose own rules drop by default;
 #   - down leaves the rules as they were.
-# Then, unless cases were named, that the grids notice broken rules (mutants.sh), and
-# reloads under traffic (reload.sh). One line each, "N passed, N failed", status 1
-# on any failure; 77 where they cannot run, but 1 if CI=true.
+# The cases "mutants" (the grids notice broken rules) and "reload" (changes under
+# traffic) are in files of their own. Without names, all are run. One line each,
+# "N passed, N failed", status 1 on any failure; 77 where they cannot run, but 1 if
+# CI=true.
 #
 # PEERWALL names the program to test, BACKENDS and OTHERWISE narrow what is run.
 
-# shellcheck source=grid.sh
-. "$(dirname "${BASH_SOURCE[0]}")/grid.sh"
+# shellcheck source=mutants.sh
+. "$(dirname "${BASH_SOURCE[0]}")/mutants.sh"
+# shellcheck source=reload.sh
+. "$(dirname "${BASH_SOURCE[0]}")/reload.sh"
 
 # check_grid CASE OTHERWISE STATE
 check_grid() {
@@ -33,20 +36,17 @@ check_up() {
 		not_ok "$1 $backend: apply, status $?" <"$work/output"
 }
 
-# check_down NAME WHAT BEFORE
-check_down() {
-	if ! peerwall down "$work/$1.policy" >"$work/output" 2>&1; then
-		not_ok "$2 down: status $?" <"$work/output"
-	fi
-	save_rules >"$work/after"
-	if same_rules "$3" "$work/after" >"$work/differences"; then
-		ok "$2 down: rules as before"
-	else
-		not_ok "$2 down: rules differ" <"$work/differences"
-	fi
+run_case() {
+	local otherwise
+	[ -f "$here/cases/$1.expect" ] || die "no case $1"
+	for backend in ${BACKENDS:-nft legacy}; do
+		for otherwise in ${OTHERWISE:-drop reject}; do
+			run_case_once "$1" "$otherwise"
+		done
+	done
 }
 
-run_case() {
+run_case_once() {
 	local name=$1 otherwise=$2 state
 	topology_up "$backend"
 	sed "s/@OTHERWISE@/$otherwise/" "$here/cases/$name.policy" >"$work/$name.policy"
@@ -77,13 +77,12 @@ if [ $# -eq 0 ]; then
 		file=${file##*/}
 		cases+=("${file%.policy}")
 	done
+	cases+=(mutants reload)
 fi
 for name in "${cases[@]}"; do
-	[ -f "$here/cases/$name.expect" ] || die "no case $name"
-	for backend in ${BACKENDS:-nft legacy}; do
-		for otherwise in ${OTHERWISE:-drop reject}; do
-			run_case "$name" "$otherwise"
-		done
-	done
+	case $name in
+	mutants | reload) "run_$name" ;;
+	*) run_case "$name" ;;
+	esac
 done
 finish

@@ -1,0 +1,79 @@
+#!/usr/bin/env bash
+# That the grids can fail: rules of a policy in force are broken one way at a time,
+# and each time a grid has to notice. Then apply has to mend it.
+
+# shellcheck source=grid.sh
+. "$(dirname "${BASH_SOURCE[0]}")/grid.sh"
+
+# own_rules 4|6 TABLE REGEX: the rules of ours in TABLE that REGEX finds.
+own_rules() {
+	"save$1" -t "$2" | grep -E '^-A PW|--comment "peerwall ' | grep -E -e "$3"
+}
+
+# mutate 4|6 TABLE REGEX: deletes them. Status 1 if there are none.
+mutate() {
+	local rules
+	rules=$(own_rules "$@") || return 1
+	printf '*%s\n%s\nCOMMIT\n' "$2" "${rules//-A /-D }" | "restore$1"
+}
+
+without_ipv6() { mutate 6 mangle '^-A PREROUTING'; }
+without_last_word() { mutate 4 mangle '^-A PW.* -j DROP$'; }
+without_way_out() { mutate 4 mangle '^-A FORWARD -o wg1'; }
+without_ssh() { mutate 4 mangle '--dports? ([0-9:]+,)*22\b' || mutate 4 filter 'dstport 22\b'; }
+without_filter() { mutate 4 filter '^-A (INPUT|FORWARD)'; }
+with_a_stranger() {
+	local chain
+	chain=$(own_rules 4 mangle '^-A PREROUTING -i wg1' | sed 's/.* -j //')
+	table4 -t mangle -I "$chain" 1 -s 10.9.9.9 -d 10.1.1.5 -p tcp --dport 22 -j RETURN
+	# Where a later chain has the last word, it goes too.
+	mutate 4 security '^-A (INPUT|FORWARD)'
+	mutate 4 filter '-j REJECT'
+	return 0
+}
+
+# check_mutant NAME OTHERWISE STATE
+check_mutant() {
+	local what="mutant $1 $backend $2 $3"
+	if ! "$1" >"$work/output" 2>&1; then
+		not_ok "$what: found nothing to break" <"$work/output"
+	elif grid flagship "$2" "$3"; then
+		not_ok "$what: not noticed by $asked probes" </dev/null
+	else
+		ok "$what: noticed by $(wc -l <"$work/wrong") of $asked probes"
+	fi
+	peerwall apply "$work/flagship.policy" >"$work/output" 2>&1 ||
+		not_ok "$what: apply to mend it, status $?" <"$work/output"
+}
+
+run_mutants() {
+	local otherwise
+	for backend in ${BACKENDS:-nft legacy}; do
+		for otherwise in drop reject; do
+			topology_up "$backend"
+			sed "s/@OTHERWISE@/$otherwise/" "$here/cases/flagship.policy" >"$work/flagship.policy"
+			peerwall apply "$work/flagship.policy" >"$work/output" 2>&1 ||
+				not_ok "mutants $backend: apply, status $?" <"$work/output"
+			check_mutant without_ipv6 $otherwise plain
+			check_mutant without_last_word $otherwise plain
+			check_mutant without_way_out $otherwise plain
+			check_mutant without_ssh $otherwise plain
+			check_mutant with_a_stranger $otherwise plain
+			dropping_add
+			check_mutant without_filter $otherwise dropping
+			dropping_remove
+			if grid flagship "$otherwise" plain; then
+				ok "mutants $backend $otherwise: mended, $asked probes"
+			else
+				not_ok "mutants $backend $otherwise: not mended" <"$work/wrong"
+			fi
+			topology_down
+		done
+	done
+}
+
+if [ "${BASH_SOURCE[0]}" = "$0" ]; then
+	net_begin
+	run_mutants
+	finish
+fi
