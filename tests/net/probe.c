@@ -30,6 +30,7 @@
 #include <errno.h>
 #include <error.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip.h>
@@ -123,13 +124,14 @@ static bool address_equal(const union address *a, const union address *b)
 
 static void address_parse(union address *a, const char *text)
 {
-	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1)
-		a->sa.sa_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) == 1)
-		a->sa.sa_family = AF_INET6;
-	else
+	/* Also knows fe80::1%eth0. */
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST }, *found;
+
+	if (getaddrinfo(text, NULL, &hints, &found))
 		error(2, 0, "not an address: %s", text);
+	memset(a, 0, sizeof(*a));
+	memcpy(a, found->ai_addr, found->ai_addrlen);
+	freeaddrinfo(found);
 }
 
 static void address_set_port(union address *a, uint16_t port)
@@ -195,6 +197,8 @@ static ssize_t receive(int fd, void *data, size_t size, union address *from,
 			memcpy(&info, CMSG_DATA(c), sizeof(info));
 			to->v6.sin6_family = AF_INET6;
 			to->v6.sin6_addr = info.ipi6_addr;
+			if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+				to->v6.sin6_scope_id = info.ipi6_ifindex;
 		}
 	}
 	return n;
@@ -221,7 +225,7 @@ static int send_from(int fd, const union address *from, const union address *to,
 		*c = (struct cmsghdr){ CMSG_LEN(sizeof(info)), IPPROTO_IP, IP_PKTINFO };
 		memcpy(CMSG_DATA(c), &info, sizeof(info));
 	} else {
-		struct in6_pktinfo info = { .ipi6_addr = from->v6.sin6_addr };
+		struct in6_pktinfo info = { from->v6.sin6_addr, from->v6.sin6_scope_id };
 
 		m.msg_controllen = CMSG_SPACE(sizeof(info));
 		*c = (struct cmsghdr){ CMSG_LEN(sizeof(info)), IPPROTO_IPV6, IPV6_PKTINFO };

@@ -54,6 +54,11 @@ run_case_once() {
 	save_rules >"$work/before"
 	check_up "$name"
 	check_grid "$name" "$otherwise" plain
+	save_rules >"$work/once"
+	check_up "$name"
+	save_rules >"$work/twice"
+	cmp -s "$work/once" "$work/twice" ||
+		not_ok "$name $backend $otherwise: applying twice" < <(diff "$work/once" "$work/twice")
 	foreign_add
 	check_grid "$name" "$otherwise" foreign
 	foreign_remove

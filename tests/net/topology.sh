@@ -18,7 +18,8 @@
 bridge_name="br-5f2c0a1b77e1"
 declare -a servers=()
 
-# NAME NAMESPACE IPV4 IPV6: what the other files call the addresses.
+# NAME NAMESPACE IPV4 IPV6: what the other files call the addresses. The two that
+# end in ll are link-local, as the laptop writes them.
 topology_names() {
 	cat <<-EOF
 	laptop    laptop    10.1.1.4     fd00:1::4
@@ -32,6 +33,8 @@ topology_names() {
 	hostbr    host      172.18.0.1   fd00:18::1
 	container container 172.18.0.2   fd00:18::2
 	outside   outside   192.168.7.9  fd00:7::9
+	laptopll  laptop    -            fe80::4%wg
+	hostll    host      -            fe80::5%wg
 	EOF
 }
 
@@ -111,12 +114,12 @@ topology_up() {
 	ip -n "$ns-host" link set vethc0 master "$bridge_name"
 
 	address_add laptop wg 10.1.1.4/32 10.1.1.7/32 10.9.9.9/32 \
-		fd00:1::4/128 fd00:1::7/128 fd00:9::9/128
+		fd00:1::4/128 fd00:1::7/128 fd00:9::9/128 fe80::4/64
 	address_add friend wg 10.1.1.8/32 fd00:1::8/128
 	address_add far wg 10.2.2.4/32 fd00:2::4/128
 	address_add container eth0 172.18.0.2/16 fd00:18::2/64
 	address_add outside eth0 192.168.7.9/24 fd00:7::9/64
-	address_add host wg1 10.1.1.5/24 fd00:1::5/64
+	address_add host wg1 10.1.1.5/24 fd00:1::5/64 fe80::5/64
 	address_add host wg2 10.2.2.5/24 fd00:2::5/64
 	address_add host eth0 192.168.7.5/24 fd00:7::5/64
 	address_add host "$bridge_name" 172.18.0.1/16 fd00:18::1/64
@@ -206,8 +209,40 @@ foreign_rules() {
 	both -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9998 -j REDIRECT --to-ports 22
 }
 
-foreign_add() { foreign_rules -I 1; }
+foreign_add() {
+	foreign_rules -I 1
+	docker_again
+}
+
 foreign_remove() { foreign_rules -D; }
+
+# What a starting Docker does where its rules are loaded already: its jumps are put
+# in anew, in front of all others in filter, behind them in nat.
+docker_again() {
+	local family
+	for family in 4 6; do
+		{
+			"save$family" -t filter | awk '
+				/^\*|^COMMIT/ { order[++n] = $0 }
+				/^-A FORWARD .*(DOCKER|br-)/ { jump[++m] = $0 }
+				END {
+					print order[1]
+					for (i = 1; i <= m; i++) {
+						sub(/^-A/, "-D", jump[i])
+						print jump[i]
+					}
+					for (i = m; i > 0; i--) {
+						sub(/^-D FORWARD/, "-I FORWARD 1", jump[i])
+						print jump[i]
+					}
+					print order[n]
+				}'
+			"save$family" -t nat | awk '
+				/^\*|^COMMIT/
+				/^-A PREROUTING .*-j DOCKER/ { print "-D" substr($0, 3); print }'
+		} | "restore$family"
+	done
+}
 
 # A host that by itself lets nothing in through the tunnels, not even neighbour
 # discovery. Docker has seen to FORWARD.
