@@ -56,8 +56,9 @@ struct diags {
 	VEC(struct diag *) all;
 	size_t errors;
 	size_t warnings;
-	size_t limit;      /* errors beyond it are counted, not kept; 0 is none */
-	size_t suppressed; /* by that limit */
+	size_t limit;      /* errors beyond it are counted, not kept, and so are warnings; 0 is none */
+	size_t suppressed; /* errors not kept because of that limit */
+	struct diag *spare; /* stands for all that are not kept */
 };
 
 void diags_init(struct diags *diags, struct arena *arena);
@@ -69,6 +70,12 @@ void diag_label(struct diags *diags, struct diag *diag, struct span span, const 
 	__attribute__((format(printf, 4, 5)));
 void diag_suggest(struct diags *diags, struct diag *diag, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Would one more error be kept? For callers to whom working out a message is costly. */
+bool diags_full(const struct diags *diags);
+
+/* The text in quotes, as it can stand in a message: cut short if it is long. */
+const char *diag_quote(struct diags *diags, const char *text, size_t size);
 
 /* Stable: by first place, then by code. */
 void diags_sort(struct diags *diags);

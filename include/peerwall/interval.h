@@ -30,6 +30,8 @@ void port_set_add(struct arena *arena, struct port_set *set, struct port_range r
 void port_set_normalise(struct port_set *set);
 bool port_set_contains(const struct port_set *set, uint16_t port);
 bool port_set_equal(const struct port_set *a, const struct port_set *b);
+int port_set_compare(const struct port_set *a, const struct port_set *b); /* a total order, for sorting */
+bool port_set_includes(const struct port_set *outer, const struct port_set *inner);
 bool port_set_is_full(const struct port_set *set); /* 0-65535 */
 
 /* As a number: the 32 or 128 bits of the address. */
@@ -60,6 +62,7 @@ void addr_set_normalise(struct addr_set *set);
 bool addr_set_is_full(const struct addr_set *set);
 bool addr_set_contains(const struct addr_set *set, const struct addr *addr);
 bool addr_set_equal(const struct addr_set *a, const struct addr_set *b);
+int addr_set_compare(const struct addr_set *a, const struct addr_set *b); /* a total order, for sorting */
 bool addr_set_includes(const struct addr_set *outer, const struct addr_set *inner);
 bool addr_set_overlaps(const struct addr_set *a, const struct addr_set *b);
 

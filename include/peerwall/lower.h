@@ -4,7 +4,7 @@
  * Purpose: for each interface (or pattern) and family, a small ruleset that holds only peerwall's chains
  * and, in built-in chains, the jumps to them; in the exact order and form in which iptables-save prints them.
  * docs/lowering.md gives the reasons for its shape.
- * Errors: what the policy asks and iptables cannot do is a diagnostic at its statement; then false.
+ * Errors: none; what iptables cannot hold (long names and prefixes, rates) was refused when the policy was resolved.
  * Ownership: everything lives in the arena.
  */
 #ifndef PEERWALL_LOWER_H
@@ -30,7 +30,7 @@ struct unit_list {
 	VEC(struct unit) items;
 };
 
-bool lower_policy(struct unit_list *out, const struct policy *policy, struct arena *arena, struct diags *diags);
+void lower_policy(struct unit_list *out, const struct policy *policy, struct arena *arena);
 
 /* The name of an interface's chain; `role` is "" for the first one, else at most 4 bytes. Injective. */
 const char *own_chain_name(struct arena *arena, const char *interface, const char *role);

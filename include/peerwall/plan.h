@@ -19,6 +19,7 @@ enum command_kind {
 	COMMAND_APPEND,       /* "-A C rule" */
 	COMMAND_INSERT,       /* "-I C position rule" */
 	COMMAND_DELETE,       /* "-D C rule": the first equal one */
+	COMMAND_ASSERT,       /* "-C C rule": the whole edit fails where it is not there */
 	COMMAND_FLUSH,        /* "-F C" */
 	COMMAND_DELETE_CHAIN, /* "-X C" */
 };
@@ -27,7 +28,7 @@ struct command {
 	enum command_kind kind;
 	const char *chain;
 	unsigned position;       /* insert: from 1 */
-	const struct rule *rule; /* append, insert, delete */
+	const struct rule *rule; /* append, insert, delete, assert */
 };
 
 /* One table's commands: applied whole or not at all. */

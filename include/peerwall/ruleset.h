@@ -114,6 +114,9 @@ struct match {
 	struct word_list opaque_words; /* ... and its words, unquoted */
 };
 
+/* "conntrack", "LOG": as behind -m or -j. */
+const char *module_name(const struct match *match);
+
 enum target_kind {
 	TARGET_NONE,      /* the rule only counts */
 	TARGET_ACCEPT,

@@ -30,6 +30,11 @@ struct source {
 	const char *text;
 	size_t size;
 	uint32_t start; /* the position of text[0] */
+	/* For sources_locate() alone, made at the first look-up: where each line starts, the last column found. */
+	uint32_t *line_starts;
+	uint32_t line_count;
+	uint32_t known_offset;
+	unsigned known_column;
 };
 
 struct sources {

@@ -1,5 +1,4 @@
 #include <peerwall/arena.h>
-#include <peerwall/vec.h>
 
 #include <stdalign.h>
 #include <stdarg.h>
@@ -122,21 +121,4 @@ void arena_free(struct arena *arena)
 		free(block);
 	}
 	*arena = ARENA_EMPTY;
-}
-
-void *vec_grow(struct arena *arena, void *data, size_t len, size_t *cap, size_t element_size)
-{
-	size_t larger;
-	void *moved;
-
-	if (len < *cap)
-		return data;
-	larger = *cap ? *cap * 2 : 4;
-	if (larger > SIZE_MAX / element_size)
-		out_of_memory();
-	moved = arena_alloc(arena, larger * element_size);
-	if (len)
-		memcpy(moved, data, len * element_size);
-	*cap = larger;
-	return moved;
 }

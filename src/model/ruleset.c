@@ -124,6 +124,19 @@ void rule_set_destination(struct rule *rule, const struct prefix *prefix)
 	set_network(&rule->destination, prefix);
 }
 
+const char *module_name(const struct match *match)
+{
+	static const char *const names[MODULE_COUNT] = {
+#define MODULE(id, name, kind) [MODULE_##id] = name,
+#define OPTION(module, id, spelling, value, flags, names)
+#include <peerwall/modules.def>
+#undef MODULE
+#undef OPTION
+	};
+
+	return match->module == MODULE_OPAQUE ? match->opaque_name : names[match->module];
+}
+
 void rule_set_jump(struct rule *rule, const char *chain)
 {
 	rule->target.kind = TARGET_JUMP;

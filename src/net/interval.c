@@ -42,13 +42,32 @@ bool port_set_contains(const struct port_set *set, uint16_t port)
 	return false;
 }
 
+int port_set_compare(const struct port_set *a, const struct port_set *b)
+{
+	for (size_t i = 0; i < a->ranges.len && i < b->ranges.len; i++) {
+		int order = compare_port_ranges(&a->ranges.data[i], &b->ranges.data[i]);
+
+		if (order)
+			return order;
+	}
+	return a->ranges.len < b->ranges.len ? -1 : a->ranges.len > b->ranges.len;
+}
+
 bool port_set_equal(const struct port_set *a, const struct port_set *b)
 {
-	if (a->ranges.len != b->ranges.len)
-		return false;
-	for (size_t i = 0; i < a->ranges.len; i++)
-		if (compare_port_ranges(&a->ranges.data[i], &b->ranges.data[i]))
+	return port_set_compare(a, b) == 0;
+}
+
+bool port_set_includes(const struct port_set *outer, const struct port_set *inner)
+{
+	size_t i = 0;
+
+	vec_each(range, &inner->ranges) {
+		while (i < outer->ranges.len && outer->ranges.data[i].hi < range->lo)
+			i++;
+		if (i == outer->ranges.len || outer->ranges.data[i].lo > range->lo || outer->ranges.data[i].hi < range->hi)
 			return false;
+	}
 	return true;
 }
 
@@ -173,14 +192,22 @@ bool addr_set_contains(const struct addr_set *set, const struct addr *addr)
 	return set->family == addr->family && range_at(set, addr_to_number(addr));
 }
 
+int addr_set_compare(const struct addr_set *a, const struct addr_set *b)
+{
+	if (a->family != b->family)
+		return a->family < b->family ? -1 : 1;
+	for (size_t i = 0; i < a->ranges.len && i < b->ranges.len; i++) {
+		int order = compare_addr_ranges(&a->ranges.data[i], &b->ranges.data[i]);
+
+		if (order)
+			return order;
+	}
+	return a->ranges.len < b->ranges.len ? -1 : a->ranges.len > b->ranges.len;
+}
+
 bool addr_set_equal(const struct addr_set *a, const struct addr_set *b)
 {
-	if (a->family != b->family || a->ranges.len != b->ranges.len)
-		return false;
-	for (size_t i = 0; i < a->ranges.len; i++)
-		if (compare_addr_ranges(&a->ranges.data[i], &b->ranges.data[i]))
-			return false;
-	return true;
+	return addr_set_compare(a, b) == 0;
 }
 
 bool addr_set_includes(const struct addr_set *outer, const struct addr_set *inner)
