@@ -13,7 +13,7 @@ parse/parse_policy parse/parse_ipsave
 meaning/services meaning/resolve meaning/match_codec meaning/snapshot meaning/lower
 analyse/checks
 plan/plan plan/emit
-live/process live/backend live/lock live/live live/apply
+live/failure live/process live/generation live/lock live/backend live/foreign live/live live/apply
 cmd/report"
 
 # shellcheck disable=SC2086 # the list is words

@@ -1,0 +1,454 @@
+#include <peerwall/live.h>
+
+#include <peerwall/generation.h>
+#include <peerwall/lower.h>
+#include <peerwall/plan.h>
+#include <peerwall/snapshot.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What one backend's save tool gave for one family. */
+struct reading {
+	struct ruleset rules;
+	const struct source *text; /* NULL: nothing was read */
+	struct diags diags;
+	bool ok;
+	const char *problem; /* why there is none, where that may not matter: the backend may not be the one */
+};
+
+static const char *const table_lists[FAMILY_COUNT] = {"/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"};
+
+/* The legacy tables that the kernel has registered, one a line. Empty where legacy tables are unknown. */
+static void read_table_list(struct strbuf *out, enum family family)
+{
+	char chunk[512];
+	int fd = open(table_lists[family], O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return;
+	while ((n = read(fd, chunk, sizeof chunk)) > 0)
+		strbuf_add(out, chunk, (size_t)n);
+	close(fd);
+}
+
+/* With ipv6.disable=1, or built without it, there is no such directory, and no packet of IPv6. */
+static bool kernel_has_ipv6(void)
+{
+	return access("/proc/sys/net/ipv6", F_OK) == 0 || errno != ENOENT;
+}
+
+/* ---- reading ---- */
+
+static bool run_save(struct live *live, const char *path, struct process_result *result, struct strbuf *said)
+{
+	const char *const argv[] = {path, NULL};
+	struct process process = {
+		.path = path, .argv = argv, .output_limit = SNAPSHOT_SIZE_MAX, .time_limit = live->options.tool_limit,
+	};
+	int error = process_run(result, &process);
+
+	if (error) {
+		strbuf_addf(said, "%s cannot be run: %s", path, strerror(-error));
+		return false;
+	}
+	if (process_succeeded(result))
+		return true;
+	strbuf_addf(said, "%s ", path);
+	process_describe_end(said, &process, result);
+	if (result->err.len) {
+		strbuf_adds(said, ": ");
+		process_describe_message(said, result);
+	}
+	return false;
+}
+
+/* False if the tool failed, and `said` tells how. Whether its text can be trusted is in reading->ok. */
+static bool read_rules(struct live *live, struct reading *reading, enum backend backend, enum family family,
+		       const char *path, struct strbuf *said)
+{
+	struct process_result result;
+	struct source *source;
+	bool ran = run_save(live, path, &result, said);
+
+	diags_init(&reading->diags, live->arena);
+	ruleset_init(&reading->rules, family, live->arena);
+	reading->ok = false;
+	reading->problem = NULL;
+	reading->text = NULL;
+	if (ran) {
+		source = sources_add(live->sources,
+				     arena_printf(live->arena, "<live %s rules, %s>", family_name(family),
+						  backend_name(backend)),
+				     strbuf_str(&result.out), result.out.len);
+		if (!source)
+			strbuf_addf(said, "%s wrote too much to be kept", path);
+		else
+			reading->ok = snapshot_read(&reading->rules, family, source, live->arena, &reading->diags);
+		reading->text = source;
+		ran = source != NULL;
+	}
+	process_result_free(&result);
+	return ran;
+}
+
+static void keep_diags(struct live *live, const struct diags *diags)
+{
+	vec_each(diag, &diags->all) {
+		vec_push(live->arena, &live->diags->all, *diag);
+		live->diags->errors += (*diag)->severity == SEVERITY_ERROR;
+		live->diags->warnings += (*diag)->severity == SEVERITY_WARNING;
+	}
+}
+
+static bool refuse_unreadable(struct live *live, const struct reading *reading, enum family family,
+			      enum failure_kind kind)
+{
+	keep_diags(live, &reading->diags);
+	failure_set(live->failure, kind == FAILURE_SYSTEM ? FAILURE_CONFLICT : kind,
+		    "the live %s rules cannot be read whole, so nothing can be concluded from them",
+		    family_name(family));
+	return false;
+}
+
+static bool read_families(struct live *live, struct ruleset out[FAMILY_COUNT], const struct source *texts[FAMILY_COUNT],
+			  enum failure_kind kind)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		enum family family = (enum family)f;
+		struct strbuf said = STRBUF_EMPTY;
+		struct reading reading;
+		bool ran = true;
+
+		texts[f] = NULL;
+		if (!live->has_family[f]) {
+			ruleset_init(&out[f], family, live->arena);
+			continue;
+		}
+		ran = read_rules(live, &reading, live->backend, family, live->tools.save[f], &said);
+		if (!ran)
+			failure_set(live->failure, kind, "the live %s rules cannot be read: %s", family_name(family),
+				    strbuf_str(&said));
+		strbuf_free(&said);
+		if (!ran)
+			return false;
+		if (!reading.ok)
+			return refuse_unreadable(live, &reading, family, kind);
+		out[f] = reading.rules;
+		texts[f] = reading.text;
+	}
+	return true;
+}
+
+bool live_read(struct live *live, struct ruleset out[FAMILY_COUNT], enum failure_kind kind)
+{
+	const struct source *texts[FAMILY_COUNT];
+
+	return read_families(live, out, texts, kind);
+}
+
+/* ---- the backend in use ---- */
+
+/* "filter 12 rules, nat 3 rules": what others have loaded. */
+static void count_holding(struct live *live, struct holding *out, const struct ruleset *rules)
+{
+	struct strbuf summary = STRBUF_EMPTY;
+	struct name_list own = {0};
+
+	plan_own_interfaces(&own, rules, live->arena);
+	*out = (struct holding){.known = true, .own = own.items.len};
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		size_t count = 0, policies = 0;
+
+		vec_each(chain, &rules->tables[t].chains) {
+			if (!chain->builtin && own_chain_interface(live->arena, chain->name))
+				continue;
+			policies += chain->builtin && chain->policy_drop;
+			vec_each(rule, &chain->rules)
+				count += own_jump_interface(live->arena, rule) == NULL;
+		}
+		out->foreign += count + policies;
+		if (count + policies == 0)
+			continue;
+		strbuf_addf(&summary, "%s%s", summary.len ? ", " : "", table_names[t]);
+		if (count)
+			strbuf_addf(&summary, " %zu rule%s", count, count == 1 ? "" : "s");
+		if (policies)
+			strbuf_addf(&summary, "%s %zu DROP polic%s", count ? " and" : "", policies,
+				    policies == 1 ? "y" : "ies");
+	}
+	out->summary = arena_strdup(live->arena, strbuf_str(&summary));
+	strbuf_free(&summary);
+}
+
+/* Something is there that could not be read. */
+static struct holding suspect(const char *summary)
+{
+	return (struct holding){.suspected = true, .summary = summary};
+}
+
+/* A kernel without nf_tables holds no rules there: libnftnl's and the tool's ways to say so. */
+static bool says_no_kernel_support(const char *said)
+{
+	return strstr(said, "Protocol not supported") || strstr(said, "Failed to initialize nft");
+}
+
+/*
+ * Looks into one backend. False for a tool that failed. A backend that was not asked for and has no tools or
+ * no tables is passed over.
+ */
+static bool survey_backend(struct live *live, const struct toolbox *toolbox, enum backend backend,
+			   struct reading readings[FAMILY_COUNT], struct holding holdings[FAMILY_COUNT])
+{
+	const enum backend *wanted = live->options.backend;
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		const char *path = toolbox->tools[backend].save[f];
+		struct strbuf said = STRBUF_EMPTY, tables = STRBUF_EMPTY;
+		bool ok = true;
+
+		readings[f] = (struct reading){.ok = false};
+		if (!live->has_family[f])
+			continue;
+		if (backend == BACKEND_LEGACY)
+			read_table_list(&tables, (enum family)f);
+		if (backend == BACKEND_LEGACY && tables.len == 0) {
+			ruleset_init(&readings[f].rules, (enum family)f, live->arena);
+			readings[f].ok = true;
+			holdings[f] = (struct holding){.known = true};
+		} else if (!path) {
+			if (tables.len)
+				holdings[f] = suspect("tables, but no tool to read them is installed");
+		} else if (!read_rules(live, &readings[f], backend, (enum family)f, path, &said)) {
+			if (backend == BACKEND_NFT && (!wanted || *wanted != BACKEND_NFT) &&
+			    says_no_kernel_support(strbuf_str(&said))) {
+				holdings[f] = (struct holding){.known = true};
+				readings[f].problem = arena_strdup(live->arena, strbuf_str(&said));
+			} else {
+				ok = failure_set(live->failure, FAILURE_SYSTEM, "the live %s rules cannot be read: %s",
+						 family_name((enum family)f), strbuf_str(&said));
+			}
+		} else if (!readings[f].ok) {
+			holdings[f] = suspect(arena_printf(live->arena, "rules that %s cannot show whole", path));
+		} else {
+			count_holding(live, &holdings[f], &readings[f].rules);
+		}
+		strbuf_free(&said);
+		strbuf_free(&tables);
+		if (!ok)
+			return false;
+	}
+	return true;
+}
+
+static bool refuse_missing_tool(struct live *live, enum family family, const char *kind)
+{
+	const char *directory = live->options.tools_directory;
+	const char *program = family == FAMILY_IPV4 ? "iptables" : "ip6tables";
+
+	failure_set(live->failure, FAILURE_SYSTEM, "%s-%s of the %s backend is not installed in %s", program, kind,
+		    backend_name(live->backend),
+		    directory ? directory : "/usr/sbin, /sbin, /usr/bin, /bin or /usr/local/sbin");
+	if (family == FAMILY_IPV6)
+		failure_note(live->failure, "this kernel has IPv6: without rules for it, whatever listens there would be open");
+	return false;
+}
+
+static bool check_tools(struct live *live, enum live_purpose purpose)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		if (!live->has_family[f])
+			continue;
+		if (!live->tools.save[f])
+			return refuse_missing_tool(live, (enum family)f, "save");
+		if (!live->tools.restore[f] && (purpose == LIVE_LOAD || purpose == LIVE_UNLOAD))
+			return refuse_missing_tool(live, (enum family)f, "restore");
+	}
+	return true;
+}
+
+static void warn_of_other_backend(struct live *live, const struct holding holdings[BACKEND_COUNT][FAMILY_COUNT])
+{
+	enum backend other = live->backend == BACKEND_NFT ? BACKEND_LEGACY : BACKEND_NFT;
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		if (holdings[other][f].foreign || holdings[other][f].suspected)
+			strbuf_addf(&live->warnings, "the %s backend holds %s rules too (%s); a packet has to pass both\n",
+				    backend_name(other), family_name((enum family)f), holdings[other][f].summary);
+}
+
+static bool find_backend(struct live *live, enum live_purpose purpose)
+{
+	struct reading readings[BACKEND_COUNT][FAMILY_COUNT];
+	struct holding holdings[BACKEND_COUNT][FAMILY_COUNT] = {0};
+	struct toolbox toolbox;
+	bool loads = purpose == LIVE_LOAD || purpose == LIVE_PLAN;
+
+	if (!toolbox_find(&toolbox, live->options.tools_directory, live->options.tool_limit, live->failure))
+		return false;
+	live->has_generation = generation_read(&live->generation) == 0;
+	for (int b = 0; b < BACKEND_COUNT; b++)
+		if (!survey_backend(live, &toolbox, (enum backend)b, readings[b], holdings[b]))
+			return false;
+	if (!backend_choose(&live->backend, live->options.backend, loads ? BACKEND_TO_LOAD : BACKEND_TO_FIND_OURS,
+			    &toolbox, (const struct holding(*)[FAMILY_COUNT])holdings, live->failure))
+		return false;
+	live->tools = toolbox.tools[live->backend];
+	if (!check_tools(live, purpose))
+		return false;
+	if (loads)
+		warn_of_other_backend(live, (const struct holding(*)[FAMILY_COUNT])holdings);
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		if (!live->has_family[f]) {
+			ruleset_init(&live->rules[f], (enum family)f, live->arena);
+			continue;
+		}
+		if (readings[live->backend][f].problem)
+			return failure_set(live->failure, FAILURE_SYSTEM, "the live %s rules cannot be read: %s",
+					   family_name((enum family)f), readings[live->backend][f].problem);
+		if (!readings[live->backend][f].ok)
+			return refuse_unreadable(live, &readings[live->backend][f], (enum family)f, FAILURE_SYSTEM);
+		live->rules[f] = readings[live->backend][f].rules;
+		live->texts[f] = readings[live->backend][f].text;
+	}
+	return true;
+}
+
+/* ---- opening and closing ---- */
+
+static bool take_own_lock(struct live *live, enum live_purpose purpose)
+{
+	const char *directory = live->options.run_directory;
+	const char *path = arena_printf(live->arena, "%s/lock", directory);
+	bool changes = purpose == LIVE_LOAD || purpose == LIVE_UNLOAD;
+	int error = lock_directory_prepare(directory);
+
+	if (error == -EPERM)
+		return failure_set(live->failure, FAILURE_SYSTEM,
+				   "%s: others than root may write there; locks in it would be worth nothing", directory);
+	if (error)
+		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", directory, strerror(-error));
+	error = lock_acquire(&live->own_lock, path, changes ? LOCK_EXCLUSIVE : LOCK_SHARED, live->options.lock_limit);
+	if (error == -ETIMEDOUT) {
+		failure_set(live->failure, FAILURE_SYSTEM, "another peerwall has held %s for %g seconds", path,
+			    live->options.lock_limit / 1000.0);
+		failure_note(live->failure, "nothing was changed; --wait SECONDS waits longer");
+		return false;
+	}
+	if (error)
+		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", path, strerror(-error));
+	return true;
+}
+
+/* From here on the legacy tools of others wait; what they changed before is read now. */
+static bool take_tools_lock(struct live *live)
+{
+	int error = lock_acquire(&live->tools_lock, live->options.xtables_lock, LOCK_EXCLUSIVE, live->options.lock_limit);
+
+	if (error == -ETIMEDOUT)
+		return failure_set(live->failure, FAILURE_SYSTEM, "another iptables has held %s for %g seconds",
+				   live->options.xtables_lock, live->options.lock_limit / 1000.0);
+	if (error)
+		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", live->options.xtables_lock, strerror(-error));
+	return read_families(live, live->rules, live->texts, FAILURE_SYSTEM);
+}
+
+bool live_open(struct live *live, const struct live_options *options, enum live_purpose purpose, struct sources *sources,
+	       struct arena *arena, struct diags *diags, struct failure *failure)
+{
+	*live = (struct live){
+		.arena = arena, .sources = sources, .diags = diags, .failure = failure, .options = *options,
+		.warnings = STRBUF_EMPTY, .own_lock = LOCK_FREE, .tools_lock = LOCK_FREE,
+	};
+	if (geteuid() != 0) {
+		failure_set(failure, FAILURE_SYSTEM, "only root may read and change the kernel's rules");
+		failure_note(failure, "try `sudo peerwall ...`; `peerwall compile` and `peerwall lint` need no rights");
+		return false;
+	}
+	live->has_family[FAMILY_IPV4] = true;
+	live->has_family[FAMILY_IPV6] = kernel_has_ipv6();
+	if (!live->has_family[FAMILY_IPV6])
+		strbuf_adds(&live->warnings, "this kernel has no IPv6: there are only IPv4 rules\n");
+	if (!take_own_lock(live, purpose) || !find_backend(live, purpose))
+		return false;
+	if (live->backend == BACKEND_LEGACY && (purpose == LIVE_LOAD || purpose == LIVE_UNLOAD))
+		return take_tools_lock(live);
+	return true;
+}
+
+void live_close(struct live *live)
+{
+	lock_release(&live->tools_lock);
+	lock_release(&live->own_lock);
+	strbuf_free(&live->warnings);
+}
+
+/* ---- changing ---- */
+
+enum restore_outcome live_restore(struct live *live, enum family family, const struct strbuf *payload, bool test,
+				  struct strbuf *said)
+{
+	bool legacy = live->backend == BACKEND_LEGACY;
+	const char *path = live->tools.restore[family];
+	const char *argv[6] = {path, "--noflush"};
+	size_t argc = 2;
+	struct process process = {
+		.path = path, .argv = argv, .input = payload->data, .input_size = payload->len,
+		.output_limit = 1u << 20, .time_limit = live->options.tool_limit,
+	};
+	struct process_result result;
+	enum restore_outcome outcome = RESTORE_REFUSED;
+	int error;
+
+	if (legacy) {
+		/* The lock is ours already: the tool gets one that nobody else has. Without -w it would wait for ever. */
+		argv[argc++] = "-w";
+		argv[argc++] = "5";
+		process.lock_file = arena_printf(live->arena, "%s/xtables.lock", live->options.run_directory);
+	}
+	if (test)
+		argv[argc++] = "--test";
+	error = process_run(&result, &process);
+	if (error) {
+		strbuf_addf(said, "%s cannot be run: %s", path, strerror(-error));
+	} else if (process_succeeded(&result)) {
+		outcome = RESTORE_DONE;
+	} else {
+		strbuf_addf(said, "%s ", path);
+		process_describe_end(said, &process, &result);
+		if (result.err.len) {
+			strbuf_adds(said, ": ");
+			process_describe_message(said, &result);
+		}
+		if (result.end != PROCESS_EXITED)
+			outcome = RESTORE_UNKNOWN;
+		else if (result.code == 4)
+			outcome = RESTORE_BUSY;
+	}
+	process_result_free(&result);
+	return outcome;
+}
+
+void live_describe_restore(struct strbuf *out, const struct live *live, enum family family)
+{
+	strbuf_addf(out, "%s --noflush%s", live->tools.restore[family] ? live->tools.restore[family] : "iptables-restore",
+		    live->backend == BACKEND_LEGACY ? " -w 5" : "");
+}
+
+bool live_has_table(const struct live *live, enum family family, enum table_id table)
+{
+	struct strbuf tables = STRBUF_EMPTY;
+	size_t size = strlen(table_names[table]);
+	bool found = live->backend == BACKEND_NFT;
+	const char *line;
+
+	read_table_list(&tables, family);
+	for (line = strbuf_str(&tables); line && *line && !found; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL)
+		found = strncmp(line, table_names[table], size) == 0 && (line[size] == '\n' || line[size] == '\0');
+	strbuf_free(&tables);
+	return found;
+}
