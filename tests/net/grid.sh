@@ -7,16 +7,16 @@
 #   SOURCES PROTO DESTINATIONS PORTS OUTCOME [v4|v6]
 #
 # with lists separated by commas, * for all that the grid asks, port ranges, and
-# the outcome open:TAG (TAG says whose program answers), refused, silent, or
-# closed (refused, silent, or no route). Later lines override earlier ones. "peers" are all
-# addresses behind wg1 that the grid sends from but the stranger's and link-local ones, "anyhost" all
-# addresses of the host. icmp has the ports "ping" and "other", raw (an IP protocol
-# that nobody knows) has "any". Whatever no line names must be closed: silent where
-# the policy drops, refused where it rejects and the host itself was addressed. A
-# line "unaffected far" says that the policy does not cover wg2.
+# the outcome open:TAG (TAG says whose program answers), refused, silent, or closed
+# (refused, silent, or no route). Later lines override earlier ones. "peers" are the
+# laptop, the desk and the friend, "anyhost" all addresses of the host. icmp has the
+# ports "ping" and "other", raw (an IP protocol that nobody knows) has "any".
+# Whatever no line names must be closed: silent where the policy drops, refused where
+# it rejects and the host itself was addressed. A line "unaffected far" says that the
+# policy does not cover wg2.
 
 # shellcheck source=topology.sh
-. "$(dirname "${BASH_SOURCE[0]}")/topology.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/topology.sh" || exit 2
 
 # Who asks whom. through: some tunnel is on the way. own: the host asks. Elsewhere
 # peerwall has no say.
@@ -122,41 +122,7 @@ grid_questions() {
 		topology_names | sed 's/^/name /'
 		grid_ports | sed 's/^/ports /'
 		grid_pairs | sed 's/^/pair /'
-	} | awk -v kinds="$1" '
-		function ask(src, dst, family,  p, i, n, list) {
-			if (address[src, family] == "-")
-				return
-			for (p in ports) {
-				n = split(ports[p], list)
-				for (i = 2; i <= n; i++)
-					print space[src], p, address[src, family], address[dst, family], number(list[i], space[src], family)
-			}
-		}
-		# Without ports, two namespaces that asked each other by the same protocol
-		# would be one connection: each has a protocol to itself.
-		function number(port, space, family) {
-			if (port == "ping")
-				return family == 4 ? 8 : 128
-			if (port == "other")
-				return family == 4 ? 13 : 139
-			if (port != "any")
-				return port
-			if (!(space in protocol))
-				protocol[space] = 240 + ++protocols
-			return protocol[space]
-		}
-		$1 == "name" { space[$2] = $3; address[$2, 4] = $4; address[$2, 6] = $5 }
-		$1 == "ports" { ports[$2] = substr($0, 7) }
-		$1 == "pair" && index("," kinds ",", "," $2 ",") {
-			n = split($3, from, ",")
-			m = split($4, to, ",")
-			for (i = 1; i <= n; i++)
-				for (j = 1; j <= m; j++) {
-					ask(from[i], to[j], 4)
-					ask(from[i], to[j], 6)
-				}
-		}
-	'
+	} | awk -v kinds="$1" -f "$here/questions.awk"
 }
 
 # grid_ask FILE TIMEOUT: asks, each question from its namespace, all at once.
@@ -182,114 +148,7 @@ grid_judge() {
 		grid_ports | sed 's/^/ports /'
 		sed -E 's/[[:space:]]*#.*//; /^$/d; s/^/rule /' "$1"
 		cat
-	} | awk -v otherwise="$2" -v state="$3" '
-		function names_of(list, names,  n, i, parts, count, k) {
-			gsub(/anyhost/, "host,hosteth,hostbr,hostwg2", list)
-			gsub(/peers/, "laptop,desk,friend", list)
-			n = split(list, parts, ",")
-			for (i = 1; i <= n; i++) {
-				if (!(parts[i] in known)) {
-					print "? ? ? ? ? | nobody is called " parts[i] " in: " $0
-					continue
-				}
-				names[++count] = parts[i]
-			}
-			return count
-		}
-		function declare_ports(src, proto, dst, list, outcome, family,  n, i, parts, ends, p, found) {
-			n = split(list, parts, ",")
-			for (i = 1; i <= n; i++) {
-				found = 0
-				for (p in asked) {
-					split(p, ends, SUBSEP)
-					if (ends[1] != proto || !within(ends[2], parts[i]))
-						continue
-					found = 1
-					if (family != "v6")
-						want[src, proto, dst, ends[2], 4] = outcome
-					if (family != "v4")
-						want[src, proto, dst, ends[2], 6] = outcome
-				}
-				if (!found)
-					print "? ? ? ? ? | the grid does not ask for " proto " " parts[i] " in: " $0
-			}
-		}
-		function within(port, range,  ends) {
-			if (range == "*" || port == range)
-				return 1
-			return split(range, ends, "-") == 2 && port + 0 >= ends[1] + 0 && port + 0 <= ends[2] + 0
-		}
-		function port_name(proto, port) {
-			if (proto == "icmp")
-				return port == 8 || port == 128 ? "ping" : "other"
-			return proto == "raw" ? "any" : port
-		}
-		function fits(got, wanted) {
-			# Foreign rules led these ports astray. What comes from elsewhere no longer
-			# goes to a tunnel, and is none of our business. What comes from a tunnel
-			# and may be forwarded need not arrive, but must not arrive elsewhere.
-			if (state == "foreign" && (port == 9998 || port == 9999)) {
-				if (!behind[src])
-					return 1
-				if (wanted == "refused")
-					return got == "silent" || got == "refused"
-			}
-			if (wanted == "closed")
-				return got == "silent" || got == "refused" || got == "error EHOSTUNREACH"
-			sub(/^open:/, "open ", wanted)
-			return got == wanted
-		}
-		function undeclared() {
-			# A foreign ACCEPT comes before the polite answer, and a link-local
-			# address that Docker's DNAT leads astray gets one of routing.
-			if (otherwise == "drop" && behind[src])
-				return "silent"
-			if (otherwise == "reject" && state != "foreign" && behind[src] && dst ~ /^host/ && dst != "hostll")
-				return "refused"
-			return "closed"
-		}
-		BEGIN {
-			behind["laptop"] = behind["desk"] = behind["stranger"] = behind["friend"] = behind["far"] = behind["laptopll"] = 1
-		}
-		$1 == "name" {
-			known[$2] = 1
-			name[$4] = name[$5] = $2
-			next
-		}
-		$1 == "ports" {
-			protos[$2] = 1
-			for (i = 3; i <= NF; i++)
-				asked[$2, $i] = 1
-			next
-		}
-		$1 == "rule" && $2 == "unaffected" {
-			behind[$3] = 0
-			next
-		}
-		$1 == "rule" {
-			split("", from)
-			split("", to)
-			n = names_of($2, from)
-			m = names_of($4, to)
-			for (i = 1; i <= n; i++)
-				for (j = 1; j <= m; j++)
-					for (proto in protos)
-						if ($3 == "*" || $3 == proto)
-							declare_ports(from[i], proto, to[j], $5, $6, $7)
-			next
-		}
-		{
-			family = $3 ~ /:/ ? 6 : 4
-			src = name[$3]
-			dst = name[$4]
-			port = port_name($2, $5)
-			key = src SUBSEP $2 SUBSEP dst SUBSEP port SUBSEP family
-			wanted = key in want ? want[key] : undeclared()
-			got = $6 ($7 != "" ? " " $7 : "")
-			if (!fits(got, wanted))
-				print $1, $2, $3, $4, $5, "|", src, "to", dst, "(" $3 " to " $4 ")", $2, port ":", "wanted " wanted ", got " got
-		}
-	'
+	} | awk -v otherwise="$2" -v state="$3" -f "$here/judge.awk"
 }
 
 # grid CASE OTHERWISE STATE: asks all that STATE has an answer for. Status 1 if

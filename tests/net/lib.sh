@@ -9,6 +9,8 @@
 # Set by net_begin: work (a directory of our own), probe (the program), ns (the
 # prefix of our namespaces). Set by topology_up: backend.
 
+set -u
+
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 PEERWALL=${PEERWALL:-$root/build/peerwall}
@@ -65,8 +67,10 @@ net_begin() {
 	trap 'exit 143' TERM HUP
 	# The legacy tools share one lock over all namespaces unless told.
 	export XTABLES_LOCKFILE=$work/xtables.lock
+	# What not_ok is shown must be there to be opened.
+	touch "$work/output" "$work/wrong"
 	probe=$work/probe
-	cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -o "$probe" "$here/probe.c"
+	cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -Werror -O2 -o "$probe" "$here/probe.c" || die "no probe"
 }
 
 net_end() {

@@ -3,7 +3,7 @@
 # and each time a grid has to notice. Then apply has to mend it.
 
 # shellcheck source=grid.sh
-. "$(dirname "${BASH_SOURCE[0]}")/grid.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/grid.sh" || exit 2
 
 # own_rules 4|6 TABLE REGEX: the rules of ours in TABLE that REGEX finds.
 own_rules() {

@@ -9,7 +9,7 @@
 # As a control, a host that accepts by itself is taken down and up, and must leak.
 
 # shellcheck source=grid.sh
-. "$(dirname "${BASH_SOURCE[0]}")/grid.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/grid.sh" || exit 2
 
 seconds=${SECONDS_EACH:-5}
 # Of each question, a second.

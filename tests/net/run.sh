@@ -15,9 +15,9 @@
 # PEERWALL names the program to test, BACKENDS and OTHERWISE narrow what is run.
 
 # shellcheck source=mutants.sh
-. "$(dirname "${BASH_SOURCE[0]}")/mutants.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/mutants.sh" || exit 2
 # shellcheck source=reload.sh
-. "$(dirname "${BASH_SOURCE[0]}")/reload.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/reload.sh" || exit 2
 
 # check_grid CASE OTHERWISE STATE
 check_grid() {

@@ -13,7 +13,7 @@
 # twin, found by real neighbour discovery.
 
 # shellcheck source=lib.sh
-. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh" || exit 2
 
 bridge_name="br-5f2c0a1b77e1"
 declare -a servers=()
