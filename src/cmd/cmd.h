@@ -3,6 +3,8 @@
  *
  * A subcommand gets argv from its own name on. It prints results on standard output and everything else on
  * standard error, and returns one of the exit codes below, which are a public interface (peerwall(8)).
+ * Flags are taken by options.h (getopt.h cannot be included: its `struct option` is ruleset.h's); policies,
+ * snapshots, -D and --color are read and shown through input.h, the same way by all.
  */
 #ifndef PEERWALL_CMD_H
 #define PEERWALL_CMD_H
