@@ -9,6 +9,8 @@
 #ifndef PEERWALL_CMD_H
 #define PEERWALL_CMD_H
 
+#define PEERWALL_VERSION "0.1.0"
+
 enum exit_code {
 	EXIT_FINE = 0,
 	EXIT_POLICY = 1,     /* the policy is wrong, or a check that counts as an error fired */

@@ -6,8 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define VERSION "0.1.0"
-
 static const struct subcommand *const subcommands[] = {
 	&cmd_compile, &cmd_lint, &cmd_apply, &cmd_down, &cmd_status, &cmd_diff, &cmd_fmt,
 };
@@ -66,7 +64,7 @@ int main(int argc, char **argv)
 		return finish(EXIT_FINE);
 	}
 	if (strcmp(argv[1], "--version") == 0) {
-		puts("peerwall " VERSION);
+		puts("peerwall " PEERWALL_VERSION);
 		return finish(EXIT_FINE);
 	}
 	subcommand = find_subcommand(argv[1]);

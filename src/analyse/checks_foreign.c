@@ -1,0 +1,455 @@
+/* Checks of the rules of others, as far as they touch what the policies say. */
+#include "checks_run.h"
+
+#include <peerwall/strbuf.h>
+
+#include <string.h>
+
+/* ---- both backends ---- */
+
+static bool holds_rules(const struct ruleset *ruleset)
+{
+	for (int id = 0; id < TABLE_COUNT; id++)
+		vec_each(chain, &ruleset->tables[id].chains)
+			if (chain->rules.len || chain->policy_drop)
+				return true;
+	return false;
+}
+
+static struct span first_line(const struct source *source)
+{
+	return (struct span){source->start, source->start};
+}
+
+void check_both_backends(struct check_run *run)
+{
+	const struct check_snapshot *first[FAMILY_COUNT] = {NULL};
+
+	vec_each(snapshot, &run->input->snapshots) {
+		enum family family = snapshot->ruleset->family;
+		struct diag *diag;
+
+		if (!holds_rules(snapshot->ruleset))
+			continue;
+		if (!first[family]) {
+			first[family] = snapshot;
+			continue;
+		}
+		if (first[family]->backend == snapshot->backend)
+			continue;
+		diag = diag_add(run->diags, CODE_BOTH_BACKENDS, first_line(snapshot->source),
+				"both backends of iptables hold %s rules: a packet has to pass both",
+				family_name(family));
+		diag_label(run->diags, diag, first_line(first[family]->source), "the other one's rules");
+		diag_label(run->diags, diag, SPAN_NONE,
+			   "move the rules of one of them to the other, then empty it; peerwall uses one only");
+	}
+}
+
+/* iptables-nft-save writes this on standard error; it is in the dump where both were caught. */
+#define LEGACY_NOTICE "tables-legacy tables present"
+
+void check_legacy_tables(struct check_run *run)
+{
+	vec_each(snapshot, &run->input->snapshots) {
+		const struct source *source = snapshot->source;
+		const char *found = memmem(source->text, source->size, LEGACY_NOTICE, strlen(LEGACY_NOTICE));
+		uint32_t at = found ? source->start + (uint32_t)(found - source->text) : 0;
+
+		if (found && holds_rules(snapshot->ruleset))
+			diag_add(run->diags, CODE_LEGACY_TABLES,
+				 (struct span){at, at + (uint32_t)strlen(LEGACY_NOTICE)},
+				 "the legacy backend has tables, too: dump them with `%s-legacy-save` and give both",
+				 snapshot->ruleset->family == FAMILY_IPV4 ? "iptables" : "ip6tables");
+	}
+}
+
+/* ---- an interface that no rule speaks of ---- */
+
+/* Everything that the snapshots' interface names begin with, and the names themselves. */
+struct known_interfaces {
+	struct intern beginnings;
+	struct intern names;
+};
+
+static void add_known(struct known_interfaces *known, const char *name)
+{
+	size_t size = name ? strlen(name) : 0;
+
+	if (!name || strcmp(name, "+") == 0)
+		return;
+	intern_add(&known->names, name, size);
+	for (size_t i = 1; i <= size; i++)
+		intern_add(&known->beginnings, name, i);
+}
+
+static bool is_known(const struct known_interfaces *known, const char *name)
+{
+	char pattern[INTERFACE_NAME_MAX + 2];
+	size_t length = strlen(name);
+
+	if (interface_name_is_pattern(name))
+		return length == 1 || intern_find(&known->beginnings, name, length - 1) != INTERN_NONE;
+	if (intern_find(&known->names, name, length) != INTERN_NONE)
+		return true;
+	for (size_t size = 1; size <= length && size < sizeof pattern - 1; size++) {
+		memcpy(pattern, name, size);
+		pattern[size] = '+';
+		if (intern_find(&known->names, pattern, size + 1) != INTERN_NONE)
+			return true;
+	}
+	return false;
+}
+
+void check_unknown_interface(struct check_run *run)
+{
+	struct known_interfaces known;
+
+	intern_init(&known.beginnings, run->arena);
+	intern_init(&known.names, run->arena);
+	vec_each(snapshot, &run->input->snapshots)
+		for (int id = 0; id < TABLE_COUNT; id++)
+			vec_each(chain, &snapshot->ruleset->tables[id].chains)
+				vec_each(rule, &chain->rules) {
+					add_known(&known, rule->in.name);
+					add_known(&known, rule->out.name);
+				}
+	vec_each(name, &run->interface_names) {
+		const char *nearest;
+		struct diag *diag;
+
+		if (is_known(&known, (*name)->text))
+			continue;
+		diag = diag_add(run->diags, CODE_UNKNOWN_INTERFACE, (*name)->span,
+				"no rule of the snapshot speaks of the interface '%s'", (*name)->text);
+		nearest = nearest_word((*name)->text, strlen((*name)->text), known.names.strings, known.names.count);
+		if (nearest)
+			diag_suggest(run->diags, diag, "%s", nearest);
+	}
+}
+
+/* ---- trust by private addresses ---- */
+
+struct private_block {
+	struct prefix prefix;
+	bool has_peers; /* some peer's address lies within */
+};
+
+#define BLOCK_COUNT 5
+
+static void find_blocks(const struct check_run *run, struct private_block blocks[BLOCK_COUNT])
+{
+	static const struct prefix prefixes[BLOCK_COUNT] = {
+		/* RFC 1918 */
+		{{FAMILY_IPV4, {10}}, 8},
+		{{FAMILY_IPV4, {172, 16}}, 12},
+		{{FAMILY_IPV4, {192, 168}}, 16},
+		/* RFC 4193, and the half of it that is in use */
+		{{FAMILY_IPV6, {0xfc}}, 7},
+		{{FAMILY_IPV6, {0xfd}}, 8},
+	};
+
+	for (size_t i = 0; i < BLOCK_COUNT; i++) {
+		struct addr_set set = {.family = prefixes[i].addr.family};
+
+		blocks[i] = (struct private_block){prefixes[i], false};
+		addr_set_add_prefix(run->arena, &set, &prefixes[i]);
+		vec_each(place, &run->permissions)
+			if (addr_set_overlaps(&place->permission->from.sets[set.family], &set)) {
+				blocks[i].has_peers = true;
+				break;
+			}
+	}
+}
+
+/* The private block, all of which the rule matches by its source alone; or NULL. */
+static const struct private_block *find_trusted(const struct private_block blocks[BLOCK_COUNT],
+						const struct rule *rule)
+{
+	struct prefix prefix = {.addr = rule->source.addr};
+	int length = addr_netmask_length(&rule->source.mask);
+
+	if (!rule->source.present || rule->source.negated || length < 0)
+		return NULL;
+	prefix.length = (uint8_t)length;
+	for (size_t i = 0; i < BLOCK_COUNT; i++)
+		if (blocks[i].has_peers && prefix_contains(&prefix, &blocks[i].prefix))
+			return &blocks[i];
+	return NULL;
+}
+
+static bool asks_for_more(const struct rule *rule)
+{
+	if (rule->destination.present || rule->out.name || rule->protocol.present || rule->fragment != FRAGMENT_NONE)
+		return true;
+	vec_each(match, &rule->matches)
+		if (match->module != MODULE_COMMENT)
+			return true;
+	return false;
+}
+
+void check_private_blanket(struct check_run *run)
+{
+	const unsigned hooks = 1u << HOOK_INPUT | 1u << HOOK_FORWARD;
+	struct private_block blocks[BLOCK_COUNT];
+
+	find_blocks(run, blocks);
+	vec_each(index, &run->snapshots) {
+		const struct table *filter = &index->snapshot->ruleset->tables[TABLE_FILTER];
+
+		for (size_t i = 0; i < filter->chains.len; i++) {
+			const struct chain *chain = &filter->chains.data[i];
+			bool returns = strcmp(chain->name, "DOCKER-USER") == 0;
+
+			if (!(index->reach[TABLE_FILTER].hooks[i] & hooks) || index->chain_owner[TABLE_FILTER][i])
+				continue;
+			vec_each(rule, &chain->rules) {
+				const struct private_block *block;
+				char text[PREFIX_TEXT_MAX];
+
+				if (rule->opaque || asks_for_more(rule) || !policy_interface_met(run, &rule->in))
+					continue;
+				if (rule->target.kind != TARGET_ACCEPT && !(returns && rule->target.kind == TARGET_RETURN))
+					continue;
+				block = find_trusted(blocks, rule);
+				if (!block)
+					continue;
+				prefix_format(&block->prefix, text);
+				diag_add(run->diags, CODE_PRIVATE_BLANKET, rule->span,
+					 "this rule trusts all of %s, and peers have such addresses, too", text);
+			}
+		}
+	}
+}
+
+/* ---- rules without effect ---- */
+
+/* Why the rule can never match, or NULL. `hooks` are those that lead to its chain. */
+static const char *why_dead(const struct rule *rule, unsigned hooks)
+{
+	const unsigned leaving = 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING;
+	const unsigned arriving = 1u << HOOK_PREROUTING | 1u << HOOK_INPUT;
+	const struct option *option;
+
+	if (rule->opaque)
+		return NULL;
+	if ((rule->in.name && rule->in.negated && strcmp(rule->in.name, "+") == 0) ||
+	    (rule->out.name && rule->out.negated && strcmp(rule->out.name, "+") == 0))
+		return "no interface is left when all are excluded";
+	if (rule->in.name && !rule->in.negated && strcmp(rule->in.name, "+") != 0 && hooks && !(hooks & ~leaving))
+		return "what leaves this host has no interface that it came in by";
+	if (rule->out.name && !rule->out.negated && strcmp(rule->out.name, "+") != 0 && hooks && !(hooks & ~arriving))
+		return "what arrives here has no interface that it goes out by yet";
+	if ((rule->source.present && rule->source.negated && addr_netmask_length(&rule->source.mask) == 0) ||
+	    (rule->destination.present && rule->destination.negated &&
+	     addr_netmask_length(&rule->destination.mask) == 0))
+		return "no address is left when all are excluded";
+	option = rule_option(rule, OPTION_TCP_FLAGS);
+	if (option && !option->negated && (option->value.tcp_flags.comp & ~option->value.tcp_flags.mask))
+		return "a flag has to be set that is not looked at";
+	option = rule_option(rule, OPTION_IPRANGE_SRC);
+	if (option && !option->negated && addr_compare(&option->value.addr_range.lo, &option->value.addr_range.hi) > 0)
+		return "the range of addresses ends before it begins";
+	option = rule_option(rule, OPTION_IPRANGE_DST);
+	if (option && !option->negated && addr_compare(&option->value.addr_range.lo, &option->value.addr_range.hi) > 0)
+		return "the range of addresses ends before it begins";
+	return NULL;
+}
+
+void check_dead_rule(struct check_run *run)
+{
+	vec_each(index, &run->snapshots)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &index->snapshot->ruleset->tables[id];
+
+			for (size_t i = 0; i < table->chains.len; i++)
+				vec_each(rule, &table->chains.data[i].rules) {
+					const char *reason = why_dead(rule, index->reach[id].hooks[i]);
+
+					if (reason)
+						diag_add(run->diags, CODE_DEAD_RULE, rule->span,
+							 "this rule never matches: %s", reason);
+				}
+		}
+}
+
+static bool same_effect(const struct rule *a, const struct rule *b)
+{
+	return !b->opaque && a->target.kind == b->target.kind && a->target.kind != TARGET_EXTENSION &&
+	       a->target.kind != TARGET_GOTO;
+}
+
+/* What others append to a chain that ends: Docker's DOCKER-USER with its RETURN is the famous one. */
+static void check_unreachable_in(struct check_run *run, const struct chain *chain)
+{
+	const struct rule *end = NULL, *first = NULL;
+	size_t behind = 0;
+	struct diag *diag;
+
+	vec_each(rule, &chain->rules) {
+		if (!end) {
+			end = rule_is_unconditional(rule) && rule_is_terminal(rule) ? rule : NULL;
+		} else if (!same_effect(end, rule)) {
+			behind++;
+			if (!first)
+				first = rule;
+		}
+	}
+	if (!first)
+		return;
+	diag = diag_add(run->diags, CODE_UNREACHABLE_RULE, first->span, "no packet ever gets as far as this rule");
+	diag_label(run->diags, diag, end->span, "every packet leaves '%s' here", chain->name);
+	if (behind > 1)
+		diag_label(run->diags, diag, SPAN_NONE, "the same goes for %zu more rule%s of the chain", behind - 1,
+			   behind == 2 ? "" : "s");
+}
+
+void check_unreachable_rule(struct check_run *run)
+{
+	vec_each(index, &run->snapshots)
+		for (int id = 0; id < TABLE_COUNT; id++) {
+			const struct table *table = &index->snapshot->ruleset->tables[id];
+
+			for (size_t i = 0; i < table->chains.len; i++)
+				if (!index->chain_owner[id][i])
+					check_unreachable_in(run, &table->chains.data[i]);
+		}
+}
+
+/* ---- connections that are not tracked ---- */
+
+static bool is_notrack(const struct rule *rule)
+{
+	return rule_target_is(rule, MODULE_T_NOTRACK) ||
+	       (rule_target_is(rule, MODULE_T_CT) && match_option(&rule->target.extension, OPTION_T_CT_NOTRACK));
+}
+
+void check_notrack(struct check_run *run)
+{
+	vec_each(index, &run->snapshots) {
+		const struct table *raw = &index->snapshot->ruleset->tables[TABLE_RAW];
+
+		for (size_t i = 0; i < raw->chains.len; i++) {
+			if (!index->reach[TABLE_RAW].hooks[i])
+				continue;
+			vec_each(rule, &raw->chains.data[i].rules) {
+				const struct interface_name *name, *out;
+				struct diag *diag;
+
+				if (!is_notrack(rule))
+					continue;
+				name = policy_interface_met(run, &rule->in);
+				out = policy_interface_met(run, &rule->out);
+				if (!name || !out)
+					continue;
+				if (rule->out.name)
+					name = out;
+				diag = diag_add(run->diags, CODE_NOTRACK, rule->span,
+						"what matches here has no state, so peerwall cannot know replies from "
+						"new connections");
+				diag_label(run->diags, diag, name->span, "on '%s' such replies are refused", name->text);
+			}
+		}
+	}
+}
+
+/* ---- refused before or after all ---- */
+
+static bool is_plain_refusal(const struct rule *rule)
+{
+	if (!rule_refuses(rule) || !rule->in.name || rule->in.negated || rule->source.present ||
+	    rule->destination.present || rule->out.name || rule->fragment != FRAGMENT_NONE)
+		return false;
+	vec_each(match, &rule->matches)
+		switch (match->module) {
+		case MODULE_COMMENT:
+			break;
+		case MODULE_TCP:
+		case MODULE_UDP:
+		case MODULE_SCTP:
+		case MODULE_MULTIPORT:
+			/* Destination ports alone; rule_ports() reads them. */
+			if (match->options.len > 1)
+				return false;
+			break;
+		default:
+			return false;
+		}
+	return true;
+}
+
+static const struct permission_place *first_exposed(const struct check_run *run, const struct rule *rule)
+{
+	struct port_list ports;
+	enum protocol protocol;
+	bool by_ports = rule_ports(rule, &ports);
+
+	if (!rule->protocol.present) {
+		vec_each(place, &run->permissions)
+			if (place->permission->kind == PERMISSION_EXPOSE)
+				return place;
+		return NULL;
+	}
+	if (rule->protocol.negated || !protocol_of_number(rule->protocol.number, &protocol))
+		return NULL;
+	if (!by_ports) {
+		const struct port_map *map = &run->exposed[protocol];
+
+		vec_each(match, &rule->matches)
+			if (match->module != MODULE_COMMENT && match->options.len)
+				return NULL;
+		return map->items.len ? &run->permissions.data[map->items.data[0].owner] : NULL;
+	}
+	vec_each(range, &ports.ranges) {
+		const struct port_piece *piece = port_map_overlap(&run->exposed[protocol], range->lo, range->hi);
+
+		if (piece)
+			return &run->permissions.data[piece->owner];
+	}
+	return NULL;
+}
+
+static bool block_has(const struct interface_policy *block, const char *interface)
+{
+	vec_each(name, &block->names)
+		if (interface_names_overlap(name->text, interface))
+			return true;
+	return false;
+}
+
+static void check_foreign_drops_in(struct check_run *run, const struct table *table, const struct chain *chain)
+{
+	vec_each(rule, &chain->rules) {
+		const struct permission_place *place;
+		struct diag *diag;
+
+		if (!is_plain_refusal(rule) || !policy_interface_met(run, &rule->in))
+			continue;
+		place = first_exposed(run, rule);
+		if (!place || !block_has(place->interface, rule->in.name))
+			continue;
+		diag = diag_add(run->diags, CODE_FOREIGN_DROP, rule->span,
+				"this rule in %s drops what the policy exposes on '%s'", table_names[table->id],
+				rule->in.name);
+		diag_label(run->diags, diag, place->permission->span, "exposed here");
+	}
+}
+
+/*
+ * Where a refusal holds whatever peerwall says: raw and mangle come before filter, security after it. In filter
+ * our rules come first and grant what is exposed.
+ */
+void check_foreign_drop(struct check_run *run)
+{
+	static const enum table_id tables[] = {TABLE_RAW, TABLE_MANGLE, TABLE_SECURITY};
+	const unsigned hooks = 1u << HOOK_PREROUTING | 1u << HOOK_INPUT | 1u << HOOK_FORWARD;
+
+	vec_each(index, &run->snapshots)
+		for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+			const struct table *table = &index->snapshot->ruleset->tables[tables[i]];
+
+			for (size_t j = 0; j < table->chains.len; j++)
+				if ((index->reach[tables[i]].hooks[j] & hooks) && !index->chain_owner[tables[i]][j])
+					check_foreign_drops_in(run, table, &table->chains.data[j]);
+		}
+}

@@ -1,0 +1,255 @@
+#include "cmd.h"
+#include "input.h"
+#include "options.h"
+
+#include <peerwall/checks.h>
+#include <peerwall/report.h>
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: peerwall lint [OPTION...] POLICY... [--snapshot FILE]...\n"
+	"\n"
+	"Looks for what is wrong or likely not meant in policies, alone and beside the rules of a host, which\n"
+	"iptables-save and ip6tables-save have written to files. Several policies are checked as if they were\n"
+	"applied side by side. Needs no rights. \"-\" is standard input.\n"
+	"\n"
+	"      --snapshot FILE    iptables-save or ip6tables-save output; may be repeated\n"
+	"      --snapshot4 FILE, --snapshot6 FILE   the same, where FILE does not show its family\n"
+	"      --format FORMAT    text, json (docs/json.md) or sarif (SARIF 2.1.0)\n"
+	"  -W NAME, -W no-NAME    switch a check on or off, by its name or number; all and no-all are all of them\n"
+	"      --error NAME       what this check finds is an error; all: every warning is one\n"
+	"      --list-checks      print the checks, and whether they are on\n"
+	"      --prove            the policies' tests have to be proved (this version cannot, and says so)\n"
+	"  -D NAME=VALUE          set the parameter $NAME of the policies\n"
+	"  -q, --quiet            text: errors only\n"
+	"      --color WHEN       auto, always or never\n"
+	"\n"
+	"A comment in a policy switches a check off for its line and the next: # peerwall: allow NAME\n"
+	"\n"
+	"exit codes: 0 fine, perhaps with warnings; 1 the policy is wrong, or a check that counts as an error\n"
+	"found something; 2 usage; 3 conflict with the snapshot\n"
+	"\n"
+	"examples:\n"
+	"  peerwall lint wg1.pw\n"
+	"  iptables-save >host.v4; ip6tables-save >host.v6\n"
+	"  peerwall lint wg1.pw --snapshot host.v4 --snapshot host.v6\n"
+	"  peerwall lint --error all --format sarif *.pw >peerwall.sarif\n";
+
+struct lint_options {
+	struct check_settings settings;
+	enum report_format format;
+	bool list;
+	bool quiet;
+	bool standard_input; /* somebody reads it already */
+	VEC(const char *) policies;
+};
+
+/* ---- the command line ---- */
+
+enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR, FLAG_LIST, FLAG_PROVE,
+       FLAG_PARAMETER, FLAG_QUIET, FLAG_COLOR };
+
+static const struct flag flags[] = {
+	[FLAG_SNAPSHOT] = {"snapshot", 0, true},     [FLAG_SNAPSHOT4] = {"snapshot4", 0, true},
+	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_FORMAT] = {"format", 0, true},
+	[FLAG_SWITCH] = {NULL, 'W', true},           [FLAG_ERROR] = {"error", 0, true},
+	[FLAG_LIST] = {"list-checks", 0, false},     [FLAG_PROVE] = {"prove", 0, false},
+	[FLAG_PARAMETER] = {NULL, 'D', true},        [FLAG_QUIET] = {"quiet", 'q', false},
+	[FLAG_COLOR] = {"color", 0, true},
+};
+
+static int explain_setting(enum check_setting outcome, const char *option, const char *value)
+{
+	const char *nearest;
+
+	switch (outcome) {
+	case CHECK_SETTING_OK:
+		return EXIT_FINE;
+	case CHECK_SETTING_FIXED:
+		return usage_error(&cmd_lint, "%s %s: this is always an error", option, value);
+	case CHECK_SETTING_UNKNOWN:
+		break;
+	}
+	nearest = check_settings_nearest(value);
+	if (nearest)
+		return usage_error(&cmd_lint, "%s %s: there is no such check; did you mean %s?", option, value, nearest);
+	return usage_error(&cmd_lint, "%s %s: there is no such check; --list-checks shows them", option, value);
+}
+
+/* Standard input can be read once. */
+static int claim_input(struct lint_options *options, const char *path)
+{
+	if (strcmp(path, "-") != 0)
+		return EXIT_FINE;
+	if (options->standard_input)
+		return usage_error(&cmd_lint, "standard input can be only one of the files");
+	options->standard_input = true;
+	return EXIT_FINE;
+}
+
+static int take_snapshot(struct lint_options *options, struct input *input, const char *path,
+			 enum snapshot_family family)
+{
+	if (claim_input(options, path) != EXIT_FINE)
+		return EXIT_USAGE;
+	input_snapshot(input, path, family);
+	return EXIT_FINE;
+}
+
+static int take_flag(int flag, const char *value, struct lint_options *options, struct input *input)
+{
+	switch (flag) {
+	case FLAG_SNAPSHOT:
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_UNKNOWN);
+	case FLAG_SNAPSHOT4:
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV4);
+	case FLAG_SNAPSHOT6:
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV6);
+	case FLAG_FORMAT:
+		if (!report_format_find(value, &options->format))
+			return usage_error(&cmd_lint, "--format takes text, json or sarif, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_SWITCH:
+		return explain_setting(check_settings_switch(&options->settings, value), "-W", value);
+	case FLAG_ERROR:
+		return explain_setting(check_settings_error(&options->settings, value), "--error", value);
+	case FLAG_LIST:
+		options->list = true;
+		return EXIT_FINE;
+	case FLAG_PROVE:
+		options->settings.prove = true;
+		return EXIT_FINE;
+	case FLAG_PARAMETER:
+		if (!input_add_parameter(input, value))
+			return usage_error(&cmd_lint, "-D takes NAME=VALUE, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_QUIET:
+		options->quiet = true;
+		return EXIT_FINE;
+	case FLAG_COLOR:
+		if (!input_set_colour(input, value))
+			return usage_error(&cmd_lint, "--color takes auto, always or never, not '%s'", value);
+		return EXIT_FINE;
+	}
+	return EXIT_USAGE;
+}
+
+static int take_arguments(struct lint_options *options, struct input *input, int argc, char **argv)
+{
+	struct arguments arguments;
+	const char *value;
+	int flag, status = EXIT_FINE;
+
+	arguments_init(&arguments, &cmd_lint, flags, sizeof flags / sizeof *flags, argc, argv);
+	while (status == EXIT_FINE && (flag = arguments_next(&arguments, &value)) != ARGUMENT_END) {
+		if (flag == ARGUMENT_ERROR)
+			return EXIT_USAGE;
+		if (flag != ARGUMENT_OPERAND) {
+			status = take_flag(flag, value, options, input);
+			continue;
+		}
+		status = claim_input(options, value);
+		vec_push(&input->arena, &options->policies, value);
+	}
+	if (status == EXIT_FINE && !options->list && !options->policies.len)
+		return usage_error(&cmd_lint, "there is no policy to check");
+	return status;
+}
+
+/* ---- the list of checks ---- */
+
+static int list_checks(const struct check_settings *settings)
+{
+	size_t count;
+	const struct check *checks = checks_table(&count);
+
+	for (size_t i = 0; i < count; i++) {
+		const struct diag_code_info *info = diag_code_info(checks[i].code);
+		enum severity severity = settings->severity[checks[i].code];
+
+		if (severity == SEVERITY_WARNING && settings->errors)
+			severity = SEVERITY_ERROR;
+		printf("%s  %-22s  %-7s  %-8s  %s\n", info->number, info->name, severity_name(severity),
+		       checks[i].need == CHECK_NEEDS_SNAPSHOT ? "snapshot" : "policy", info->summary);
+	}
+	return EXIT_FINE;
+}
+
+/* ---- the run ---- */
+
+/* One dump of each family and backend: more than that cannot be one host's. */
+static int add_snapshots(struct check_input *checked, struct input *input)
+{
+	vec_each(snapshot, &input->snapshots) {
+		struct check_snapshot added = {snapshot->ruleset, snapshot->source,
+					       check_guess_backend(snapshot->source)};
+
+		vec_each(other, &checked->snapshots)
+			if (other->ruleset->family == added.ruleset->family && other->backend == added.backend)
+				return usage_error(&cmd_lint, "%s and %s are both %s snapshots",
+						   other->source->name, added.source->name,
+						   family_name(added.ruleset->family));
+		if (snapshot->trusted)
+			vec_push(&input->arena, &checked->snapshots, added);
+	}
+	return EXIT_FINE;
+}
+
+static int exit_code(const struct diags *diags)
+{
+	if (!diags->errors)
+		return EXIT_FINE;
+	return checks_only_conflicts(diags) ? EXIT_CONFLICT : EXIT_POLICY;
+}
+
+static int lint(const struct lint_options *options, struct input *input)
+{
+	struct suppressed_list suppressed = {0};
+	struct check_input checked = {.sources = &input->sources, .suppressed = &suppressed};
+	struct report report = {
+		.diags = &input->diags,
+		.sources = &input->sources,
+		.suppressed = &suppressed,
+		.version = PEERWALL_VERSION,
+		.quiet = options->quiet,
+		.style = {.colour = input_colour(input, stdout)},
+	};
+	struct strbuf text = STRBUF_EMPTY;
+
+	vec_each(path, &options->policies)
+		input_policy(input, *path);
+	vec_each(policy, &input->policies)
+		vec_push(&input->arena, &checked.policies, *policy);
+	if (add_snapshots(&checked, input) != EXIT_FINE)
+		return EXIT_USAGE;
+	checks_run(&checked, &options->settings, &input->diags);
+	report.exit_code = exit_code(&input->diags);
+	report_write(&text, &report, options->format);
+	fwrite(strbuf_str(&text), 1, text.len, stdout);
+	strbuf_free(&text);
+	return report.exit_code;
+}
+
+static int run(int argc, char **argv)
+{
+	struct lint_options options = {.format = REPORT_TEXT};
+	struct input input;
+	int status;
+
+	check_settings_init(&options.settings);
+	input_init(&input);
+	status = take_arguments(&options, &input, argc, argv);
+	if (status == EXIT_FINE)
+		status = options.list ? list_checks(&options.settings) : lint(&options, &input);
+	input_free(&input);
+	return status;
+}
+
+const struct subcommand cmd_lint = {
+	.name = "lint",
+	.summary = "check policies, alone and beside a host's rules",
+	.help = help,
+	.run = run,
+};
