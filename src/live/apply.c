@@ -4,6 +4,7 @@
 
 #include <peerwall/emit.h>
 #include <peerwall/generation.h>
+#include <peerwall/snapshot.h>
 
 #include <string.h>
 #include <time.h>
@@ -291,6 +292,25 @@ static bool read_for_undo(struct transaction *transaction, struct ruleset out[FA
 	return ok;
 }
 
+/* Word for word: duplicates and wrong places of ours, which a plan would put right, are to come back as they were. */
+static bool is_as_before(const struct transaction *transaction, const struct ruleset now[FAMILY_COUNT])
+{
+	bool same = true;
+
+	for (int f = 0; f < FAMILY_COUNT && same; f++) {
+		struct strbuf texts[2] = {STRBUF_EMPTY, STRBUF_EMPTY};
+		struct ruleset own;
+
+		plan_own_part(&own, &now[f], &transaction->change->interfaces, transaction->live->arena);
+		ruleset_print(&texts[0], &transaction->before[f], true);
+		ruleset_print(&texts[1], &own, true);
+		same = strcmp(strbuf_str(&texts[0]), strbuf_str(&texts[1])) == 0;
+		strbuf_free(&texts[0]);
+		strbuf_free(&texts[1]);
+	}
+	return same;
+}
+
 /* Every table is tried, whatever became of the others; the last family and table first. */
 static void load_undo(struct transaction *transaction, const struct plan plans[FAMILY_COUNT], bool last_try)
 {
@@ -390,7 +410,7 @@ static void undo(struct transaction *transaction)
 	bool was_committed[FAMILY_COUNT][TABLE_COUNT];
 	struct ruleset now[FAMILY_COUNT];
 	struct plan plans[FAMILY_COUNT];
-	bool others = others_changed_rules(transaction);
+	bool others = others_changed_rules(transaction), restored = false;
 
 	memcpy(was_committed, transaction->committed, sizeof was_committed);
 	for (unsigned attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
@@ -399,7 +419,8 @@ static void undo(struct transaction *transaction)
 			return;
 		}
 		make_plans(plans, transaction->live, transaction->change, now, transaction->before);
-		if (plans_are_empty(plans))
+		restored = is_as_before(transaction, now) || plans_are_empty(plans);
+		if (restored)
 			break;
 		/* A table that was not known to be loaded, and was: the tool lied, or was stopped too late. */
 		for (int f = 0; f < FAMILY_COUNT; f++)
@@ -410,7 +431,7 @@ static void undo(struct transaction *transaction)
 		if (attempt < ATTEMPTS_MAX)
 			load_undo(transaction, plans, attempt == ATTEMPTS_MAX - 1);
 	}
-	if (!plans_are_empty(plans)) {
+	if (!restored) {
 		stay_stuck(transaction, plans);
 	} else if (!others && note_foreign_losses(transaction, now)) {
 		transaction->live->failure->kind = FAILURE_STUCK;

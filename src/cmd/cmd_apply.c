@@ -1,0 +1,171 @@
+#include "claims.h"
+#include "live_command.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: peerwall apply [OPTION...] POLICY...\n"
+	"\n"
+	"Puts the policies in force, for IPv4 and IPv6: reads the live rules, checks the policies against them, loads\n"
+	"what differs, reads back and compares. All of it, or nothing: on any failure everything is undone. Rules of\n"
+	"other programs are never touched. Applying what is in force already changes nothing.\n"
+	"\n"
+	"options:\n"
+	"  --dry-run            show the commands and payloads, and run none of them\n"
+	"  -W NAME, -W no-NAME  switch a check on or off (`peerwall lint --help` lists them)\n"
+	"  --error NAME|all     make a check's finding stop it\n"
+	LIVE_OPTIONS_HELP
+	"\n"
+	"exit status:\n"
+	"  0  in force\n"
+	"  1  the policy is wrong; nothing was changed\n"
+	"  2  the command line is wrong\n"
+	"  3  what is loaded stands against it, or two policies claim one interface; nothing was changed\n"
+	"  4  it failed and was undone\n"
+	"  5  no rights, no tool, no lock, no such table in this kernel; nothing was changed\n"
+	"  6  it failed and could not be undone whole; what is left was said\n"
+	"\n"
+	"examples:\n"
+	"  peerwall apply /etc/peerwall/wg1.pw\n"
+	"  peerwall apply /etc/peerwall/*.pw\n"
+	"  peerwall apply --dry-run wg1.pw\n"
+	"  PostUp = peerwall apply /etc/peerwall/%i.pw        (in wg-quick's configuration)\n";
+
+/* Lint, against what is loaded. */
+static int check_policies(struct live_command *command)
+{
+	struct live *live = &command->live;
+	struct check_input input = {.sources = &command->input.sources};
+
+	vec_each(policy, &command->input.policies)
+		vec_push(&command->input.arena, &input.policies, *policy);
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		enum check_backend backend = live->backend == BACKEND_NFT ? CHECK_BACKEND_NFT : CHECK_BACKEND_LEGACY;
+
+		if (live->texts[f])
+			vec_push(&command->input.arena, &input.snapshots,
+				 (struct check_snapshot){&live->rules[f], live->texts[f], backend});
+	}
+	if (checks_run(&input, &command->checks, &command->input.diags))
+		return EXIT_FINE;
+	return checks_only_conflicts(&command->input.diags) ? EXIT_CONFLICT : EXIT_POLICY;
+}
+
+static void make_change(struct live_command *command, struct change *change)
+{
+	*change = (struct change){0};
+	vec_each(unit, &command->units.items)
+		vec_push(&command->input.arena, &change->interfaces.items, unit->interface);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		plan_want(&change->want[f], (enum family)f, &command->units, &command->input.arena);
+}
+
+/* One unit's share of it. */
+static void make_single_change(struct live_command *command, const struct unit *unit, struct change *change)
+{
+	*change = (struct change){.want = {unit->rules[FAMILY_IPV4], unit->rules[FAMILY_IPV6]}};
+	vec_push(&command->input.arena, &change->interfaces.items, unit->interface);
+}
+
+static bool is_loaded(const struct name_list *loaded, const char *name)
+{
+	vec_each(item, &loaded->items)
+		if (strcmp(*item, name) == 0)
+			return true;
+	return false;
+}
+
+/* What was, or would be, done to each interface. */
+static void report(struct live_command *command, const struct name_list *loaded)
+{
+	vec_each(unit, &command->units.items) {
+		struct strbuf counts = STRBUF_EMPTY;
+		struct change single;
+
+		make_single_change(command, unit, &single);
+		describe_counts(&counts, &command->live, unit->rules);
+		/* live.rules is still what was read before. */
+		if (!change_is_needed(&command->live, &single))
+			print_line("nothing to do: %s is up to date", unit->interface);
+		else
+			print_line("%s: %s (%s)", unit->interface,
+				   is_loaded(loaded, unit->interface) ? "reloaded" : "up", strbuf_str(&counts));
+		strbuf_free(&counts);
+	}
+}
+
+static int show_dry_run(struct live_command *command, const struct change *change)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (!change_is_needed(&command->live, change)) {
+		vec_each(name, &change->interfaces.items)
+			print_line("nothing to do: %s is up to date", *name);
+		return EXIT_FINE;
+	}
+	change_describe(&text, &command->live, change);
+	fputs(strbuf_str(&text), stdout);
+	strbuf_free(&text);
+	return EXIT_FINE;
+}
+
+static int load(struct live_command *command, const struct change *change, const struct name_list *loaded)
+{
+	sigset_t before;
+	int code;
+
+	signals_hold(&before);
+	if (change_run(&command->live, change)) {
+		report(command, loaded);
+		/* The rules are in force, whether or not anybody could be told: that is what the exit code says. */
+		if (fflush(stdout) != 0) {
+			clearerr(stdout);
+			print_error("cannot write to standard output; the rules are in force");
+		}
+	}
+	code = live_command_end(command, failure_exit_code(&command->failure));
+	signals_release(&before);
+	return code;
+}
+
+static int apply(struct live_command *command, bool *ended)
+{
+	struct name_list loaded = {0};
+	struct change change;
+	int code;
+
+	if (command->operands.len == 0)
+		return usage_error(command->subcommand, "which policy?");
+	vec_each(path, &command->operands)
+		input_policy(&command->input, *path);
+	code = live_command_compile(command);
+	if (code == EXIT_FINE)
+		code = live_command_open(command, command->dry_run ? LIVE_PLAN : LIVE_LOAD);
+	if (code != EXIT_FINE)
+		return code;
+	live_command_loaded(command, &loaded);
+	if (!claims_check_loaded(&command->units, &loaded, &command->input.arena, &command->input.diags))
+		return EXIT_CONFLICT;
+	code = check_policies(command);
+	if (code != EXIT_FINE)
+		return code;
+	make_change(command, &change);
+	if (command->dry_run)
+		return show_dry_run(command, &change);
+	*ended = true;
+	return load(command, &change, &loaded);
+}
+
+static int run(int argc, char **argv)
+{
+	struct live_command command;
+	bool ended = false;
+	int code = live_command_begin(&command, &cmd_apply, LIVE_OPTION_DRY_RUN | LIVE_OPTION_CHECKS, argc, argv);
+
+	if (code == EXIT_FINE)
+		code = apply(&command, &ended);
+	return ended ? code : live_command_end(&command, code);
+}
+
+const struct subcommand cmd_apply = {"apply", "put policies in force on this host", help, run};

@@ -1,0 +1,191 @@
+#include "live_command.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char help[] =
+	"usage: peerwall down [OPTION...] INTERFACE|POLICY...\n"
+	"       peerwall down [OPTION...] --all\n"
+	"\n"
+	"Takes away what peerwall has loaded for the interfaces, IPv4 and IPv6, whole or half; other programs' rules\n"
+	"stay as they are. It goes by what is loaded, so it works after a policy was changed or deleted. An\n"
+	"argument with a / in it, or that ends in .pw, or that is a file, is a policy: its interfaces are meant.\n"
+	"Taking away what is not up is no failure.\n"
+	"\n"
+	"options:\n"
+	"  --all                everything that peerwall has loaded\n"
+	"  --dry-run            show the commands and payloads, and run none of them\n"
+	LIVE_OPTIONS_HELP
+	"\n"
+	"exit status:\n"
+	"  0  down\n"
+	"  1  the policy is wrong or missing; nothing was changed\n"
+	"  2  the command line is wrong\n"
+	"  3  the live rules cannot be read, or are in both backends; nothing was changed\n"
+	"  4  it failed and was undone: what was up is up\n"
+	"  5  no rights, no tool, no lock; nothing was changed\n"
+	"  6  it failed and could not be undone whole; what is left was said\n"
+	"\n"
+	"examples:\n"
+	"  peerwall down wg1\n"
+	"  peerwall down 'wg+'                           (the pattern that a policy named)\n"
+	"  PostDown = peerwall down %i                   (in wg-quick's configuration)\n";
+
+static bool has_name(const struct name_list *list, const char *name)
+{
+	vec_each(item, &list->items)
+		if (strcmp(*item, name) == 0)
+			return true;
+	return false;
+}
+
+/* "wg1, wg2" of the loaded interfaces that `name` has to do with; all of them if it is NULL. */
+static void list_names(struct strbuf *out, const struct name_list *loaded, const char *name)
+{
+	vec_each(item, &loaded->items)
+		if (!name || interface_names_overlap(*item, name))
+			strbuf_addf(out, "%s%s", out->len ? ", " : "", *item);
+}
+
+/* A policy that is not there names nothing, but its file's name often is the interface's. */
+static void suggest_names(struct live_command *command, const char *path)
+{
+	const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+	size_t size = strlen(base);
+	struct name_list loaded = {0};
+	struct strbuf names = STRBUF_EMPTY;
+
+	if (size > 3 && strcmp(base + size - 3, ".pw") == 0)
+		size -= 3;
+	if (size > 0 && size <= INTERFACE_NAME_MAX)
+		failure_note(&command->failure, "an interface goes down by its name: `peerwall down %.*s`", (int)size, base);
+	live_command_loaded(command, &loaded);
+	list_names(&names, &loaded, NULL);
+	if (names.len)
+		failure_note(&command->failure, "up are: %s", strbuf_str(&names));
+	else if (command->live_is_open && command->live.own_lock.fd >= 0)
+		failure_note(&command->failure, "nothing is up");
+	strbuf_free(&names);
+}
+
+static int refuse_policy(struct live_command *command, const char *path)
+{
+	failure_set(&command->failure, FAILURE_SYSTEM, "%s does not say which interfaces are meant", path);
+	suggest_names(command, path);
+	return EXIT_POLICY;
+}
+
+/* Adds the interfaces that an argument means. */
+static int collect_names(struct live_command *command, const char *argument, struct name_list *out)
+{
+	const struct policy *policy;
+	size_t size = strlen(argument);
+
+	if (!names_policy(argument)) {
+		if (size == 0 || size > INTERFACE_NAME_MAX)
+			return usage_error(command->subcommand, "'%s' is neither an interface's name (1 to %d bytes) nor a "
+					   "policy", argument, INTERFACE_NAME_MAX);
+		vec_push(&command->input.arena, &out->items, argument);
+		return EXIT_FINE;
+	}
+	if (!input_policy(&command->input, argument))
+		return refuse_policy(command, argument);
+	policy = command->input.policies.data[command->input.policies.len - 1];
+	vec_each(interface, &policy->interfaces)
+		vec_each(name, &interface->names)
+			vec_push(&command->input.arena, &out->items, name->text);
+	return EXIT_FINE;
+}
+
+/* Those of the names that are loaded; says of the others that they are not. */
+static void select_loaded(struct live_command *command, const struct name_list *names, const struct name_list *loaded,
+			  struct name_list *out)
+{
+	vec_each(name, &names->items) {
+		struct strbuf others = STRBUF_EMPTY;
+
+		if (has_name(loaded, *name)) {
+			if (!has_name(out, *name))
+				vec_push(&command->input.arena, &out->items, *name);
+			continue;
+		}
+		list_names(&others, loaded, *name);
+		if (others.len)
+			print_line("%s is not up: nothing to do (up is: %s)", *name, strbuf_str(&others));
+		else
+			print_line("%s is not up: nothing to do", *name);
+		strbuf_free(&others);
+	}
+}
+
+static int unload(struct live_command *command, const struct change *change)
+{
+	sigset_t before;
+	int code;
+
+	signals_hold(&before);
+	if (change_run(&command->live, change)) {
+		vec_each(name, &change->interfaces.items)
+			print_line("%s: down", *name);
+		if (fflush(stdout) != 0) {
+			clearerr(stdout);
+			print_error("cannot write to standard output; the rules are gone");
+		}
+	}
+	code = live_command_end(command, failure_exit_code(&command->failure));
+	signals_release(&before);
+	return code;
+}
+
+static int down(struct live_command *command, bool *ended)
+{
+	struct name_list names = {0}, loaded = {0};
+	struct change change = {0};
+	int code;
+
+	if (command->all == (command->operands.len > 0))
+		return usage_error(command->subcommand, command->all ? "--all takes no names" : "what is to be taken down?");
+	code = live_command_open(command, command->dry_run ? LIVE_LOOK : LIVE_UNLOAD);
+	if (code != EXIT_FINE)
+		return code;
+	vec_each(operand, &command->operands) {
+		code = collect_names(command, *operand, &names);
+		if (code != EXIT_FINE)
+			return code;
+	}
+	live_command_loaded(command, &loaded);
+	if (command->all)
+		change.interfaces = loaded;
+	else
+		select_loaded(command, &names, &loaded, &change.interfaces);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		ruleset_init(&change.want[f], (enum family)f, &command->input.arena);
+	if (command->all && loaded.items.len == 0)
+		print_line("nothing is up: nothing to do");
+	if (change.interfaces.items.len == 0)
+		return EXIT_FINE;
+	if (command->dry_run) {
+		struct strbuf text = STRBUF_EMPTY;
+
+		change_describe(&text, &command->live, &change);
+		fputs(strbuf_str(&text), stdout);
+		strbuf_free(&text);
+		return EXIT_FINE;
+	}
+	*ended = true;
+	return unload(command, &change);
+}
+
+static int run(int argc, char **argv)
+{
+	struct live_command command;
+	bool ended = false;
+	int code = live_command_begin(&command, &cmd_down, LIVE_OPTION_DRY_RUN | LIVE_OPTION_ALL, argc, argv);
+
+	if (code == EXIT_FINE)
+		code = down(&command, &ended);
+	return ended ? code : live_command_end(&command, code);
+}
+
+const struct subcommand cmd_down = {"down", "take away what apply has loaded", help, run};

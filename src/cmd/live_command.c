@@ -1,0 +1,287 @@
+#include "live_command.h"
+
+#include "claims.h"
+#include "options.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define LOCK_LIMIT_DEFAULT 10000 /* ms */
+#define TOOL_LIMIT_DEFAULT 60000
+#define SECONDS_MAX 86400
+
+enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
+       FLAG_ALL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_COUNT };
+
+static const struct {
+	struct flag flag;
+	unsigned option; /* 0: all commands take it */
+} flags[FLAG_COUNT] = {
+	[FLAG_PARAMETER] = {{NULL, 'D', true}, 0},
+	[FLAG_BACKEND] = {{"backend", 0, true}, 0},
+	[FLAG_TOOLS] = {{"tools", 0, true}, 0},
+	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0},
+	[FLAG_WAIT] = {{"wait", 0, true}, 0},
+	[FLAG_TIMEOUT] = {{"timeout", 0, true}, 0},
+	[FLAG_COLOUR] = {{"color", 0, true}, 0},
+	[FLAG_DRY_RUN] = {{"dry-run", 0, false}, LIVE_OPTION_DRY_RUN},
+	[FLAG_ALL] = {{"all", 0, false}, LIVE_OPTION_ALL},
+	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
+	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
+	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
+};
+
+void print_line(const char *format, ...)
+{
+	va_list args;
+
+	fputs("peerwall: ", stdout);
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+}
+
+/* ---- options ---- */
+
+static bool parse_seconds(const char *text, unsigned *milliseconds)
+{
+	char *end;
+	double seconds;
+
+	errno = 0;
+	seconds = strtod(text, &end);
+	if (errno || end == text || *end || !(seconds >= 0 && seconds <= SECONDS_MAX))
+		return false;
+	*milliseconds = (unsigned)(seconds * 1000);
+	return true;
+}
+
+static int unknown_check(const struct subcommand *subcommand, const char *option, const char *name)
+{
+	const char *nearest = check_settings_nearest(name);
+
+	if (nearest)
+		return usage_error(subcommand, "%s: there is no check '%s'; did you mean '%s'?", option, name, nearest);
+	return usage_error(subcommand, "%s: there is no check '%s'", option, name);
+}
+
+static int set_check(struct live_command *command, const char *option, const char *name, enum check_setting setting)
+{
+	if (setting == CHECK_SETTING_UNKNOWN)
+		return unknown_check(command->subcommand, option, name);
+	if (setting == CHECK_SETTING_FIXED)
+		return usage_error(command->subcommand, "%s: '%s' is always an error and cannot be switched", option, name);
+	return EXIT_FINE;
+}
+
+static int take_backend(struct live_command *command, const char *value)
+{
+	command->options.backend = NULL;
+	if (strcmp(value, "auto") == 0)
+		return EXIT_FINE;
+	if (!backend_find(value, &command->wanted_backend))
+		return usage_error(command->subcommand, "--backend is nft, legacy or auto, not '%s'", value);
+	command->options.backend = &command->wanted_backend;
+	return EXIT_FINE;
+}
+
+static int take_flag(struct live_command *command, int flag, const char *value)
+{
+	const struct subcommand *subcommand = command->subcommand;
+
+	switch (flag) {
+	case FLAG_PARAMETER:
+		if (!input_add_parameter(&command->input, value))
+			return usage_error(subcommand, "-D wants NAME=VALUE, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_BACKEND:
+		return take_backend(command, value);
+	case FLAG_TOOLS:
+		command->options.tools_directory = value;
+		return EXIT_FINE;
+	case FLAG_RUN_DIR:
+		command->options.run_directory = value;
+		return EXIT_FINE;
+	case FLAG_WAIT:
+		if (!parse_seconds(value, &command->options.lock_limit))
+			return usage_error(subcommand, "--wait wants a number of seconds, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_TIMEOUT:
+		if (!parse_seconds(value, &command->options.tool_limit) || command->options.tool_limit == 0)
+			return usage_error(subcommand, "--timeout wants a number of seconds above 0, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_COLOUR:
+		if (!input_set_colour(&command->input, value))
+			return usage_error(subcommand, "--color is auto, always or never, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_DRY_RUN:
+		command->dry_run = true;
+		return EXIT_FINE;
+	case FLAG_ALL:
+		command->all = true;
+		return EXIT_FINE;
+	case FLAG_FORMAT:
+		if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
+			return usage_error(subcommand, "--format is text or json, not '%s'", value);
+		command->json = strcmp(value, "json") == 0;
+		return EXIT_FINE;
+	case FLAG_CHECK:
+		return set_check(command, "-W", value, check_settings_switch(&command->checks, value));
+	default:
+		return set_check(command, "--error", value, check_settings_error(&command->checks, value));
+	}
+}
+
+static int parse_options(struct live_command *command, unsigned accepted, int argc, char **argv)
+{
+	struct flag table[FLAG_COUNT];
+	int meanings[FLAG_COUNT];
+	size_t count = 0;
+	struct arguments arguments;
+	const char *value;
+	int found, code = EXIT_FINE;
+
+	for (int i = 0; i < FLAG_COUNT; i++) {
+		if (flags[i].option && !(flags[i].option & accepted))
+			continue;
+		meanings[count] = i;
+		table[count++] = flags[i].flag;
+	}
+	arguments_init(&arguments, command->subcommand, table, count, argc, argv);
+	while (code == EXIT_FINE && (found = arguments_next(&arguments, &value)) != ARGUMENT_END) {
+		if (found == ARGUMENT_ERROR)
+			return EXIT_USAGE;
+		if (found == ARGUMENT_OPERAND)
+			vec_push(&command->input.arena, &command->operands, value);
+		else
+			code = take_flag(command, meanings[found], value);
+	}
+	return code;
+}
+
+int live_command_begin(struct live_command *command, const struct subcommand *subcommand, unsigned options, int argc,
+		       char **argv)
+{
+	const char *lock = getenv("XTABLES_LOCKFILE");
+
+	*command = (struct live_command){
+		.subcommand = subcommand,
+		.options = {
+			.run_directory = LIVE_RUN_DIRECTORY,
+			/* iptables(8): its own default, and the variable that its tools heed. */
+			.xtables_lock = lock && *lock ? lock : "/run/xtables.lock",
+			.lock_limit = LOCK_LIMIT_DEFAULT,
+			.tool_limit = TOOL_LIMIT_DEFAULT,
+		},
+	};
+	input_init(&command->input);
+	check_settings_init(&command->checks);
+	command->failure = FAILURE_INIT(&command->input.arena);
+	return parse_options(command, options, argc, argv);
+}
+
+/* ---- policies ---- */
+
+int live_command_compile(struct live_command *command)
+{
+	if (command->input.diags.errors)
+		return EXIT_POLICY;
+	vec_each(policy, &command->input.policies)
+		lower_policy(&command->units, *policy, &command->input.arena);
+	return claims_check_units(&command->units, &command->input.arena, &command->input.diags) ? EXIT_FINE : EXIT_CONFLICT;
+}
+
+bool names_policy(const char *argument)
+{
+	size_t size = strlen(argument);
+	struct stat status;
+
+	return strchr(argument, '/') || (size > 3 && strcmp(argument + size - 3, ".pw") == 0) ||
+	       strcmp(argument, "-") == 0 || (stat(argument, &status) == 0 && S_ISREG(status.st_mode));
+}
+
+/* ---- the live rules ---- */
+
+int live_command_open(struct live_command *command, enum live_purpose purpose)
+{
+	command->live_is_open = true;
+	if (live_open(&command->live, &command->options, purpose, &command->input.sources, &command->input.arena, &command->input.diags,
+		      &command->failure))
+		return EXIT_FINE;
+	return failure_exit_code(&command->failure);
+}
+
+void live_command_loaded(struct live_command *command, struct name_list *out)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		plan_own_interfaces(out, &command->live.rules[f], &command->input.arena);
+}
+
+size_t count_rules(const struct ruleset *rules)
+{
+	size_t count = 0;
+
+	for (int t = 0; t < TABLE_COUNT; t++)
+		vec_each(chain, &rules->tables[t].chains)
+			count += chain->rules.len;
+	return count;
+}
+
+void describe_counts(struct strbuf *out, const struct live *live, const struct ruleset rules[FAMILY_COUNT])
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		size_t count = count_rules(&rules[f]);
+
+		if (live->has_family[f])
+			strbuf_addf(out, "%s%s %zu rule%s", f ? ", " : "", family_name((enum family)f), count,
+				    count == 1 ? "" : "s");
+	}
+}
+
+/* ---- the end ---- */
+
+int failure_exit_code(const struct failure *failure)
+{
+	switch (failure->kind) {
+	case FAILURE_NONE:
+		return EXIT_FINE;
+	case FAILURE_SYSTEM:
+		return EXIT_SYSTEM;
+	case FAILURE_CONFLICT:
+		return EXIT_CONFLICT;
+	case FAILURE_ROLLED_BACK:
+		return EXIT_ROLLED_BACK;
+	case FAILURE_STUCK:
+		return EXIT_STUCK;
+	}
+	return EXIT_SYSTEM;
+}
+
+static void print_warnings(struct live_command *command)
+{
+	char *rest = command->live.warnings.data, *line;
+
+	while (rest && (line = strsep(&rest, "\n")) && *line)
+		fprintf(stderr, "peerwall: warning: %s\n", line);
+}
+
+int live_command_end(struct live_command *command, int code)
+{
+	input_print_diags(&command->input);
+	if (command->live_is_open)
+		print_warnings(command);
+	if (command->failure.kind != FAILURE_NONE) {
+		print_error("%s", command->failure.message);
+		vec_each(note, &command->failure.notes)
+			fprintf(stderr, "  %s\n", *note);
+	}
+	if (command->live_is_open)
+		live_close(&command->live);
+	input_free(&command->input);
+	return code;
+}

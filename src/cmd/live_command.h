@@ -1,0 +1,75 @@
+/*
+ * live_command.h - what apply, down, status and diff have in common: options, policies, the way to the live rules,
+ * and how failures are told.
+ *
+ * Ownership: everything lives in the arena of the struct; live_command_end() lets go of it.
+ * Functions that return an exit code return EXIT_FINE to go on; at any other the command is over.
+ */
+#ifndef PEERWALL_LIVE_COMMAND_H
+#define PEERWALL_LIVE_COMMAND_H
+
+#include "cmd.h"
+#include "input.h"
+
+#include <peerwall/apply.h>
+#include <peerwall/checks.h>
+#include <peerwall/live.h>
+#include <peerwall/lower.h>
+
+#include <stdbool.h>
+
+/* The options that all four take; one line each, for help texts. */
+#define LIVE_OPTIONS_HELP                                                                \
+	"  -D NAME=VALUE        the value of $NAME in the policies\n"                    \
+	"  --backend nft|legacy which backend of iptables; without it, the one in use\n" \
+	"  --tools DIR          where iptables' tools are (absolute, root's own)\n"      \
+	"  --run-dir DIR        where the lock is (/run/peerwall)\n"                      \
+	"  --wait SECONDS       how long to wait for locks (10)\n"                       \
+	"  --timeout SECONDS    how long a tool may take (60)\n"                          \
+	"  --color WHEN         auto, always or never\n"
+
+/* The options that only some take. */
+enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8 };
+
+struct live_command {
+	const struct subcommand *subcommand;
+	struct input input; /* owns the arena, the policies, the diagnostics */
+	struct failure failure;
+	struct live_options options;
+	enum backend wanted_backend;
+	struct check_settings checks;
+	bool dry_run, all, json;
+	VEC(const char *) operands;
+	struct unit_list units;
+	struct live live;
+	bool live_is_open;
+};
+
+int live_command_begin(struct live_command *command, const struct subcommand *subcommand, unsigned options, int argc,
+		       char **argv);
+
+/* Lowers all policies of the input into units, and makes sure that no two claim one interface. */
+int live_command_compile(struct live_command *command);
+
+int live_command_open(struct live_command *command, enum live_purpose purpose);
+
+/* Prints diagnostics, warnings and the failure on standard error, frees, and returns the exit code. */
+int live_command_end(struct live_command *command, int code);
+
+/* The exit code that a failure stands for. */
+int failure_exit_code(const struct failure *failure);
+
+/* All interfaces that have rules of ours in either family. */
+void live_command_loaded(struct live_command *command, struct name_list *out);
+
+/* Is the argument a policy's path, rather than the name of an interface? */
+bool names_policy(const char *argument);
+
+/* "IPv4 9 rules, IPv6 12 rules": of rulesets that hold our part only; families that the kernel lacks are left out. */
+void describe_counts(struct strbuf *out, const struct live *live, const struct ruleset rules[FAMILY_COUNT]);
+size_t count_rules(const struct ruleset *rules);
+
+/* "peerwall: ..." on standard output. */
+void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
