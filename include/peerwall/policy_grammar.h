@@ -89,7 +89,9 @@ struct policy_parser {
 
 	struct token current;     /* the last one given to the parser */
 	int previous;             /* the kind of the one before it; 0 at the start */
-	int context;              /* the keyword that says what a word means here */
+	struct span previous_span;
+	int context;              /* the last keyword of the statement: it says what a word means here */
+	int context_before;       /* the same, without the current token */
 	uint32_t end;             /* the position behind the last word */
 	bool fresh_line;          /* nothing but comments in this line so far */
 	bool recovering;          /* the parser is looking for the end of a broken statement */

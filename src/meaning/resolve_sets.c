@@ -168,13 +168,11 @@ static struct binding *find_peers(struct resolver *resolver, const struct ast_wo
 		return NULL;
 	diag = diag_add(resolver->diags, CODE_UNDEFINED_NAME, word->span, "no peers are called %s", quote(resolver, word));
 	near = resolver_nearest(resolver, word, true);
-	if (near) {
-		diag_label(resolver->diags, diag, SPAN_NONE, "did you mean '%s'?", near);
+	if (near)
 		diag_suggest(resolver->diags, diag, "%s", near);
-	} else {
+	else
 		diag_label(resolver->diags, diag, SPAN_NONE, "peers are defined so: peers %.*s = 10.1.1.4, fd00:1::4",
 			   word->size <= 32 ? (int)word->size : 4, word->size <= 32 ? word->text : "NAME");
-	}
 	return NULL;
 }
 
@@ -328,13 +326,11 @@ static void report_undefined_service(struct resolver *resolver, const struct ast
 		return;
 	}
 	near = resolver_nearest(resolver, word, false);
-	if (near) {
-		diag_label(resolver->diags, diag, SPAN_NONE, "did you mean '%s'?", near);
+	if (near)
 		diag_suggest(resolver->diags, diag, "%s", near);
-	} else {
+	else
 		diag_label(resolver->diags, diag, SPAN_NONE, "services are defined so: service %.*s = tcp 8096",
 			   word->size <= 32 ? (int)word->size : 4, word->size <= 32 ? word->text : "NAME");
-	}
 }
 
 /* The service that the word names; NULL after a diagnostic. */
@@ -354,6 +350,7 @@ static struct binding *find_service(struct resolver *resolver, const struct ast_
 			quote(resolver, word));
 	if (binding->item)
 		diag_label(resolver->diags, diag, binding->item->name.span, "defined here");
+	diag_label(resolver->diags, diag, SPAN_NONE, "names of a list of peers have a ',' between them");
 	return NULL;
 }
 

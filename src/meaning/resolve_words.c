@@ -188,13 +188,11 @@ static void report_unknown_icmp(struct resolver *resolver, const struct ast_word
 	for (size_t i = 0; i < names.count; i++)
 		candidates[i] = names.items[i].name;
 	near = nearest_word(word->text, word->size, candidates, names.count);
-	if (near) {
-		diag_label(resolver->diags, diag, SPAN_NONE, "did you mean '%s'?", near);
+	if (near)
 		diag_suggest(resolver->diags, diag, "%s", near);
-	} else {
+	else
 		diag_label(resolver->diags, diag, SPAN_NONE,
 			   "types are names such as echo-request, numbers, or numbers with a code such as 3/4");
-	}
 }
 
 /* Decimal digits up to 255; anything larger is 256. */

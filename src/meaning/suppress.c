@@ -84,10 +84,8 @@ static void report_unknown(struct resolver *resolver, struct span span, const ch
 	for (size_t i = 0; i < CODE_COUNT; i++)
 		candidates[i] = diag_code_info((enum diag_code)i)->name;
 	near = nearest_word(text, size, candidates, CODE_COUNT);
-	if (near) {
-		diag_label(resolver->diags, diag, SPAN_NONE, "did you mean '%s'?", near);
+	if (near)
 		diag_suggest(resolver->diags, diag, "%s", near);
-	}
 }
 
 static void add_names(struct resolver *resolver, struct suppression *suppression, const char *text, size_t at,

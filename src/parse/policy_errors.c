@@ -15,7 +15,7 @@ static const char *describe_word(const struct policy_parser *parser)
 {
 	int last = parser->previous;
 
-	switch (parser->context) {
+	switch (parser->context_before) {
 	case TOK_PEERS:
 		return last == TOK_PEERS ? "a name for the peers" : "an address or a name of peers";
 	case TOK_SERVICE:
@@ -182,6 +182,8 @@ static void add_hints(struct policy_parser *parser, struct diag *diag, const int
 	else if (belongs_in_interface(token->kind) && parser->block == TOK_TEST)
 		diag_label(parser->diags, diag, parser->block_open,
 			   "in a test, lines read: PEERS can SERVICE, or PEERS cannot SERVICE");
+	else if (token->word.own_line && (parser->previous == TOK_COMMA || parser->previous == TOK_EQUALS))
+		diag_label(parser->diags, diag, parser->previous_span, "the line before goes on behind this");
 	else if (keyword && is_expected(TOK_WORD, expected, count))
 		diag_label(parser->diags, diag, SPAN_NONE, "'%s' is a word of the language and cannot be a name", keyword);
 	if (token->kind == TOK_END_OF_FILE && parser->block)
@@ -243,10 +245,8 @@ void policy_report_syntax_error(struct policy_parser *parser, const int *expecte
 	strbuf_free(&text);
 	add_hints(parser, diag, expected, expected_count);
 	near = nearest_keyword(parser, expected, expected_count);
-	if (near) {
-		diag_label(parser->diags, diag, SPAN_NONE, "did you mean '%s'?", near);
+	if (near)
 		diag_suggest(parser->diags, diag, "%s", near);
-	}
 	prepare_recovery(parser, near, starts_statement);
 }
 
@@ -265,11 +265,14 @@ static bool all_digits(const char *text, size_t size)
 	return size > 0;
 }
 
+static bool is_protocol_token(int kind)
+{
+	return kind == TOK_TCP || kind == TOK_UDP || kind == TOK_SCTP;
+}
+
 static bool is_protocol(const char *text, size_t size)
 {
-	int kind = policy_keyword_find(text, size);
-
-	return kind == TOK_TCP || kind == TOK_UDP || kind == TOK_SCTP;
+	return is_protocol_token(policy_keyword_find(text, size));
 }
 
 /* "tcp/22", "22/tcp", "tcp:22", "80:90": as other programs write it. False if it is something else. */
@@ -287,6 +290,8 @@ static bool hint_at_port(struct policy_parser *parser, struct diag *diag, const 
 	separator++;
 	if (is_protocol(text, left) && right > 0)
 		diag_suggest(parser->diags, diag, "%.*s %.*s", (int)left, text, (int)right, separator);
+	else if (all_digits(text, left) && is_protocol(separator, right) && is_protocol_token(parser->current.kind))
+		diag_suggest(parser->diags, diag, "%.*s", (int)left, text);
 	else if (all_digits(text, left) && is_protocol(separator, right))
 		diag_suggest(parser->diags, diag, "%.*s %.*s", (int)right, separator, (int)left, text);
 	else if (all_digits(text, left) && all_digits(separator, right))

@@ -105,7 +105,7 @@ static enum ast_word_kind classify(const char *text, size_t size)
 	if (digits > 0 && rest > 0 && text[digits] == '/' && count_digits(text + digits + 1, rest) == rest)
 		return AST_WORD_TYPE_CODE;
 	if (digits > 0 && rest > 0 && text[digits] == '/' && count_name(text + digits + 1, rest) == rest)
-		return AST_WORD_RATE;
+		return policy_keyword_find(text + digits + 1, rest) ? AST_WORD_BAD : AST_WORD_RATE;
 	if (looks_like_address(text, size))
 		return AST_WORD_ADDRESS;
 	if (name == size)
@@ -402,7 +402,7 @@ static void feed(struct policy_parser *parser)
 	case RAW_END_OF_TEXT:
 		if (!between)
 			enqueue(parser, plain_token(TOK_END, parser->end, parser->end));
-		enqueue(parser, plain_token(TOK_END_OF_FILE, span.lo, span.lo));
+		enqueue(parser, plain_token(TOK_END_OF_FILE, parser->end, parser->end));
 		return;
 	case RAW_OPEN:
 		if (!parser->recovering) {
@@ -435,8 +435,8 @@ static void feed(struct policy_parser *parser)
 		break;
 	case RAW_UNTERMINATED:
 		diag_add(parser->diags, CODE_MALFORMED_WORD, span, "the string has no closing quote in its line");
-		token = bad_token();
-		token.span = token.word.span = span;
+		/* Nobody knows where it was meant to end: the rest of the line is lost. */
+		token = plain_token(TOK_POLICY_error, span.lo, span.hi);
 		break;
 	case RAW_DOLLAR:
 		token = make_dollar(parser, text, size, span);
@@ -493,8 +493,10 @@ int policy_parser_next(struct policy_parser *parser)
 	while (parser->queue_len == 0)
 		feed(parser);
 	token = dequeue(parser);
+	parser->context_before = starts_statement ? 0 : parser->context;
 	follow(parser, &token, starts_statement);
 	parser->previous = parser->current.kind;
+	parser->previous_span = parser->current.span;
 	parser->current = token;
 	return token.kind;
 }

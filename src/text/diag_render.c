@@ -171,13 +171,13 @@ static void add_label(struct strbuf *out, const struct diag_label *label, const 
 	add_excerpt(out, &location, label->span, style.colour ? COLOUR_NOTE : "", style.colour ? COLOUR_OFF : "");
 }
 
-static void add_help(struct strbuf *out, const struct diag *diag, bool placed, struct diag_style style)
+static void add_help(struct strbuf *out, const struct diag *diag, struct diag_style style)
 {
 	strbuf_adds(out, "    = ");
 	add_word(out, "help", COLOUR_HELP, style);
-	if (placed)
-		strbuf_adds(out, diag->suggestion[0] ? "write: " : "leave it out");
+	strbuf_adds(out, "did you mean '");
 	add_clean(out, diag->suggestion, strlen(diag->suggestion), false);
+	strbuf_adds(out, "'?");
 	strbuf_addc(out, '\n');
 }
 
@@ -210,7 +210,7 @@ void diag_render(struct strbuf *out, const struct diag *diag, const struct sourc
 		if (label->span.lo == 0)
 			add_label(out, label, sources, style);
 	if (diag->suggestion)
-		add_help(out, diag, placed, style);
+		add_help(out, diag, style);
 	vec_each(label, &diag->labels)
 		if (label->span.lo != 0)
 			add_label(out, label, sources, style);
