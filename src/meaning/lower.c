@@ -9,6 +9,7 @@
 
 /* The roles of an interface's chains: see docs/lowering.md for what each does in which table. */
 #define ROLE_MAIN ""       /* what arrives by the interface (mangle), what is for this host (filter, security) */
+#define ROLE_INPUT "in"    /* what arrived by it and is for this host after all (mangle) */
 #define ROLE_FORWARD "fwd" /* what arrived by it and is forwarded */
 #define ROLE_OUT "out"     /* what others send out by it */
 
@@ -229,17 +230,17 @@ static void add_host_permissions(struct lowering *lowering, struct target_chain 
 	add_icmp(lowering, to, LOCALITY_ANY);
 }
 
-/* Forwarded connections that entered by our interface, with the one that they leave by. */
+/* Forwarded connections that entered by our interface, go where they were sent, and leave by the far interface. */
 static void add_forwards_in(struct lowering *lowering, struct target_chain *to)
 {
 	vec_each(flow, &lowering->flows.in.items)
-		add_flow(lowering, to, flow, (struct shape){.place = PORTS_AS_SENT, .out = flow->far});
+		add_flow(lowering, to, flow, (struct shape){.translation = TRANSLATION_NO, .out = flow->far});
 }
 
 static void add_forwards_out(struct lowering *lowering, struct target_chain *to)
 {
 	vec_each(flow, &lowering->flows.out.items)
-		add_flow(lowering, to, flow, (struct shape){.place = PORTS_NOW, .in = flow->far});
+		add_flow(lowering, to, flow, (struct shape){.in = flow->far});
 }
 
 static bool is_exposing(const struct lowering *lowering)
@@ -329,7 +330,7 @@ static void add_forward_logs(struct lowering *lowering, struct target_chain *to,
 			continue;
 		if (entering)
 			add_statement_log(lowering, to, permission,
-					  (struct shape){.place = PORTS_AS_SENT,
+					  (struct shape){.translation = TRANSLATION_NO,
 							 .out = permission->to_via ? permission->to_via :
 										     lowering->interface},
 					  &permission->to);
@@ -423,18 +424,35 @@ static void add_translated_ports(struct lowering *lowering, struct target_chain 
 		vec_each(range, &ports.ranges)
 			add(lowering, to,
 			    (struct shape){.has_protocol = true, .protocol = protocol_numbers[protocol],
-					   .place = PORTS_AS_SENT, .ports = range, .port_count = 1, .translated = true,
-					   .verdict = to->pass});
+					   .place = PORTS_AS_SENT, .ports = range, .port_count = 1,
+					   .translation = TRANSLATION_YES, .verdict = to->pass});
 	}
 }
 
-/* mangle FORWARD with `otherwise drop`: the far interface of forwards. Without forwards nothing else gets here. */
+/* What DNAT has sent on and is neither a published port nor an open connection. */
+static void add_translated_drop(struct lowering *lowering, struct target_chain *to)
+{
+	add_log(lowering, to, &lowering->block->otherwise_log, (struct shape){.translation = TRANSLATION_YES});
+	add(lowering, to,
+	    (struct shape){.span = lowering->block->otherwise_span, .translation = TRANSLATION_YES, .verdict = VERDICT_DROP});
+}
+
+/*
+ * mangle INPUT and FORWARD with `otherwise drop`: that forwards stay what they are, and the far interface. A rule of others
+ * in nat may not turn a declared forward into a way to this host. Without forwards all was said at PREROUTING.
+ */
 static void lower_forward_drop(struct lowering *lowering)
 {
 	struct target_chain chain;
 
 	if (lowering->flows.in.items.len == 0)
 		return;
+	chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
+	add_established(lowering, &chain);
+	add_translated_ports(lowering, &chain);
+	add_translated_drop(lowering, &chain);
+	add_jump(lowering, TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false);
+
 	chain = open_chain(lowering, TABLE_MANGLE, ROLE_FORWARD, VERDICT_RETURN);
 	add_established(lowering, &chain);
 	add_forward_logs(lowering, &chain, true);
@@ -474,7 +492,7 @@ static void lower_security(struct lowering *lowering)
 	add_forward_logs(lowering, &chain, true);
 	add_forwards_in(lowering, &chain);
 	if (is_exposing(lowering))
-		add(lowering, &chain, (struct shape){.translated = true, .verdict = VERDICT_GOTO, .chain = host});
+		add(lowering, &chain, (struct shape){.translation = TRANSLATION_YES, .verdict = VERDICT_GOTO, .chain = host});
 	add_drop(lowering, &chain, LOCALITY_ANY);
 	add_jump(lowering, TABLE_SECURITY, HOOK_FORWARD, ROLE_FORWARD, false);
 
@@ -499,7 +517,7 @@ static void lower_filter(struct lowering *lowering, bool reject)
 	add_established(lowering, &chain);
 	add_forwards_in(lowering, &chain);
 	if (is_exposing(lowering))
-		add(lowering, &chain, (struct shape){.translated = true, .verdict = VERDICT_GOTO, .chain = host});
+		add(lowering, &chain, (struct shape){.translation = TRANSLATION_YES, .verdict = VERDICT_GOTO, .chain = host});
 	if (reject)
 		add_reject(lowering, &chain);
 	add_jump(lowering, TABLE_FILTER, HOOK_FORWARD, ROLE_FORWARD, false);

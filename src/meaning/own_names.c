@@ -46,7 +46,7 @@ static const char *encode(struct arena *arena, const char *name)
 	return text;
 }
 
-/* NULL if it is no encoding of any name. */
+/* NULL if it is no encoding that encode() would make of a name that needs one. */
 static const char *decode(struct arena *arena, const char *text, size_t size)
 {
 	char *name = arena_alloc(arena, size + 1);
@@ -66,7 +66,9 @@ static const char *decode(struct arena *arena, const char *text, size_t size)
 		}
 	}
 	name[used] = '\0';
-	return used && strlen(name) == used && strlen(encode(arena, name)) == size ? name : NULL;
+	if (strlen(name) != used || used > INTERFACE_NAME_MAX || is_plain(name, used))
+		return NULL;
+	return used && strncmp(encode(arena, name), text, size) == 0 ? name : NULL;
 }
 
 const char *own_chain_name(struct arena *arena, const char *interface, const char *role)

@@ -80,13 +80,17 @@ static void add_conntrack(struct ruleset *rules, struct rule *rule, const struct
 	bool sent_to = shape->sent_to && shape->sent_to->length;
 	struct match *match;
 
-	if (!shape->established && !shape->translated && !ports && !sent_to)
+	if (!shape->established && shape->translation == TRANSLATION_ANY && !ports && !sent_to)
 		return;
 	match = rule_add_match(rules, rule, MODULE_CONNTRACK);
 	if (shape->established)
 		match_add_option(rules, match, OPTION_CONNTRACK_CTSTATE)->value.bits = STATE_RELATED | STATE_ESTABLISHED;
-	if (shape->translated)
-		match_add_option(rules, match, OPTION_CONNTRACK_CTSTATE)->value.bits = STATE_DNAT;
+	if (shape->translation != TRANSLATION_ANY) {
+		struct option *option = match_add_option(rules, match, OPTION_CONNTRACK_CTSTATE);
+
+		option->negated = shape->translation == TRANSLATION_NO;
+		option->value.bits = STATE_DNAT;
+	}
 	if (sent_to) {
 		struct prefix network = prefix_masked(shape->sent_to);
 		struct option *option = match_add_option(rules, match, OPTION_CONNTRACK_CTORIGDST);

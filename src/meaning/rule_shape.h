@@ -16,6 +16,9 @@ enum port_place { PORTS_NOW, PORTS_AS_SENT };
 /* Whose the destination is, at PREROUTING before any DNAT: see xt_addrtype. */
 enum locality { LOCALITY_ANY, LOCALITY_HOST, LOCALITY_NOT_HOST, LOCALITY_TRANSIT };
 
+/* Has DNAT (REDIRECT, NETMAP) changed where the connection goes? */
+enum translation { TRANSLATION_ANY, TRANSLATION_YES, TRANSLATION_NO };
+
 enum verdict { VERDICT_RETURN, VERDICT_ACCEPT, VERDICT_DROP, VERDICT_REJECT, VERDICT_JUMP, VERDICT_GOTO, VERDICT_LOG };
 
 struct shape {
@@ -32,7 +35,7 @@ struct shape {
 	const struct icmp_type *icmp;
 	unsigned hop_limit; /* 0: any */
 	bool established;   /* RELATED, ESTABLISHED */
-	bool translated;    /* by DNAT */
+	enum translation translation;
 	enum locality locality;
 	const struct log_rule *log; /* VERDICT_LOG */
 	const char *comment;

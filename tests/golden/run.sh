@@ -22,9 +22,10 @@ unset NO_COLOR
 
 passed=0
 failed=0
-[ $# -gt 0 ] || set -- $(cd "$here" && ls -d ./*/ | sed 's|^\./||; s|/$||')
+[ $# -gt 0 ] || set -- "$here"/*/
 
 for case in "$@"; do
+	case=$(basename "$case")
 	directory="$here/$case"
 	[ -f "$directory/cmd" ] || continue
 	copy="$work/run"

@@ -2,6 +2,7 @@
 
 #include <peerwall/interval.h>
 
+#include <stdio.h>
 #include <string.h>
 
 static struct arena arena;
