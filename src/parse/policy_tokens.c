@@ -210,7 +210,7 @@ static struct token bad_token(void)
 
 static bool parameter_may_be(const struct token *token)
 {
-	return token->kind == TOK_WORD || token->word.kind == AST_WORD_PROTOCOL || token->word.kind == AST_WORD_REFUSAL;
+	return token->kind == TOK_WORD || token->word.kind == AST_WORD_REFUSAL;
 }
 
 /* The one word of a value; diagnosed at its first use if it is none. */
