@@ -13,6 +13,7 @@
 
 #include <peerwall/parse_ipsave.h>
 #include <peerwall/ruleset.h>
+#include <peerwall/services.h>
 #include <peerwall/strbuf.h>
 
 /* ---- encoding ---- */
@@ -32,10 +33,6 @@ bool word_encode(struct strbuf *out, const char *word);
 /* "/etc/protocols" of Debian 12: the name iptables-save prints for a protocol, or NULL. */
 const char *protocol_name(unsigned number);
 bool protocol_number(const char *name, size_t size, uint8_t *out);
-
-const char *module_name(enum module_id module);       /* "conntrack", "LOG" */
-const char *option_spelling(enum option_id option);   /* "--ctstate" */
-bool module_is_target(enum module_id module);
 
 /* ---- decoding ---- */
 
@@ -61,8 +58,15 @@ struct decode_note {
 	struct address_list more_destinations;
 };
 
-/* The words behind "-A CHAIN"; `table` tells chains from targets. Sets all of `out` but text and counters' line. */
-enum decode_result rule_decode_words(struct rule *out, struct ruleset *ruleset, const struct table *table,
+/* What decoding holds from one rule to the next: start with `ruleset` alone. */
+struct decoder {
+	struct ruleset *ruleset;
+	bool services_loaded; /* only when the first port is given by name */
+	struct services services;
+};
+
+/* The words behind "-A CHAIN"; `table` tells chains from targets. Sets all of `out` but span, text and canonical. */
+enum decode_result rule_decode_words(struct rule *out, struct decoder *decoder, const struct table *table,
 				     const struct ipsave_word *words, size_t count, struct decode_note *note);
 
 /*

@@ -1,0 +1,135 @@
+/*
+ * ipsave.y - the lines of iptables-save: tables, chains, rules as plain words, COMMIT. See parse_ipsave.h.
+ *
+ * The actions only hand on what was read; what a line means is for snapshot.c and the codec.
+ */
+%define api.pure full
+%define api.prefix {ipsave_yy}
+%define api.token.prefix {TOK_}
+%define api.location.type {struct span}
+%define parse.error custom
+%expect 0
+%param {void *scanner} {struct ipsave_reader *reader}
+
+%code requires {
+#include <peerwall/parse_ipsave.h>
+
+/* What the scanner, the grammar and their driver share during one reading. */
+struct ipsave_reader {
+	const struct source *source;
+	struct diags *diags;
+	ipsave_handler handler;
+	void *context;
+	struct ipsave_summary *summary;
+	size_t fill;     /* offset in the text of what the scanner gets next ... */
+	size_t end;      /* ... and where its part of the text ends */
+	uint32_t next;   /* position behind the last token */
+	bool line_told;  /* the line has a diagnostic already */
+	bool failed;
+	struct ipsave_word words[IPSAVE_WORDS_MAX];
+	size_t count;
+	bool too_many;
+	struct span first; /* of the line's words */
+	struct span last;
+	bool has_counters;
+	struct counters counters;
+	char scratch[2 * IPSAVE_LINE_MAX]; /* words that had to be unquoted */
+	size_t scratch_used;
+};
+
+size_t ipsave_reader_fill(struct ipsave_reader *reader, char *buffer, size_t max);
+void ipsave_reader_advance(struct ipsave_reader *reader, uint32_t size, struct span *span);
+void ipsave_reader_back(struct ipsave_reader *reader, uint32_t size);
+void ipsave_reader_unterminated(struct ipsave_reader *reader, struct span span);
+void ipsave_reader_binary(struct ipsave_reader *reader, struct span span);
+void ipsave_reader_word(struct ipsave_reader *reader, struct span span, bool quoted);
+void ipsave_reader_counters(struct ipsave_reader *reader, struct span span);
+void ipsave_reader_line(struct ipsave_reader *reader, enum ipsave_line_kind kind, struct span start,
+			struct span newline);
+void ipsave_reader_bad_line(struct ipsave_reader *reader);
+void ipsave_reader_blank_line(struct ipsave_reader *reader);
+void ipsave_reader_syntax_error(struct ipsave_reader *reader, struct span span, const char *found,
+				const char *const *expected, int count);
+}
+
+%code provides {
+int ipsave_yylex(IPSAVE_YYSTYPE *value, IPSAVE_YYLTYPE *location, void *scanner, struct ipsave_reader *reader);
+#define YY_DECL \
+	int ipsave_yylex(IPSAVE_YYSTYPE *yylval_param, IPSAVE_YYLTYPE *yylloc_param, void *yyscanner, \
+			 struct ipsave_reader *reader __attribute__((unused)))
+}
+
+%code {
+#define YYLLOC_DEFAULT(current, rhs, count)                                   \
+	do {                                                                  \
+		(current).lo = (count) ? YYRHSLOC(rhs, 1).lo : YYRHSLOC(rhs, 0).hi; \
+		(current).hi = YYRHSLOC(rhs, count).hi;                       \
+	} while (0)
+
+static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsave_reader *reader, const char *message);
+}
+
+%initial-action { @$ = SPAN_NONE; }
+
+%token STAR     "'*' and a table"
+%token COLON    "':' and a chain"
+%token COMMIT   "COMMIT"
+%token COMMENT  "a comment"
+%token COUNTERS "[packets:bytes] before a rule"
+%token BRACKETS "[packets:bytes]"
+%token WORD     "a word"
+%token QUOTED   "a quoted word"
+%token NEWLINE  "the end of the line"
+
+%%
+
+dump: %empty | dump line ;
+
+line:
+  NEWLINE                         { ipsave_reader_blank_line(reader); }
+| COMMENT NEWLINE                 { ipsave_reader_word(reader, @1, false);
+				    ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
+| STAR word NEWLINE               { ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
+| COLON word word counts NEWLINE  { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @5); }
+| COMMIT NEWLINE                  { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
+| words NEWLINE                   { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
+| COUNTERS words NEWLINE          { ipsave_reader_counters(reader, @1);
+				    ipsave_reader_line(reader, IPSAVE_RULE, @1, @3); }
+| error NEWLINE                   { ipsave_reader_bad_line(reader); yyerrok; }
+;
+
+words: word | words word ;
+
+word:
+  WORD      { ipsave_reader_word(reader, @1, false); }
+| QUOTED    { ipsave_reader_word(reader, @1, true); }
+| BRACKETS  { ipsave_reader_word(reader, @1, false); }
+;
+
+counts: %empty | BRACKETS { ipsave_reader_counters(reader, @1); } ;
+
+%%
+
+static int yyreport_syntax_error(const yypcontext_t *context, void *scanner, struct ipsave_reader *reader)
+{
+	enum { EXPECTED_MAX = 6 };
+	yysymbol_kind_t kinds[EXPECTED_MAX];
+	const char *expected[EXPECTED_MAX];
+	int count = yypcontext_expected_tokens(context, kinds, EXPECTED_MAX);
+
+	(void)scanner;
+	for (int i = 0; i < count; i++)
+		expected[i] = yysymbol_name(kinds[i]);
+	ipsave_reader_syntax_error(reader, *yypcontext_location(context), yysymbol_name(yypcontext_token(context)),
+				   expected, count);
+	return 0;
+}
+
+static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsave_reader *reader, const char *message)
+{
+	/* Only bison's own stack can run out here, and the grammar is not recursive but to the left. */
+	(void)location;
+	(void)scanner;
+	(void)message;
+	reader->failed = true;
+}

@@ -1,0 +1,60 @@
+/* Words: comparing them, and writing them so that iptables-restore's reader gives them back. */
+#include "codec.h"
+
+#include <string.h>
+#include <strings.h>
+
+bool word_equal(const char *text, size_t size, const char *other)
+{
+	return strlen(other) == size && memcmp(text, other, size) == 0;
+}
+
+bool word_equal_nocase(const char *text, size_t size, const char *other)
+{
+	return strlen(other) == size && strncasecmp(text, other, size) == 0;
+}
+
+static bool is_plain(unsigned char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+static void print_quoted(struct strbuf *out, const char *text)
+{
+	strbuf_addc(out, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\' || *text == '\'')
+			strbuf_addc(out, '\\');
+		strbuf_addc(out, *text);
+	}
+	strbuf_addc(out, '"');
+}
+
+void string_print(struct strbuf *out, const char *text)
+{
+	const char *c = text;
+
+	while (is_plain((unsigned char)*c))
+		c++;
+	if (*text && !*c)
+		strbuf_add(out, text, (size_t)(c - text));
+	else
+		print_quoted(out, text);
+}
+
+/*
+ * Bare as long as the reader takes it for one word: it splits at blanks, and a quote opens anywhere.
+ * A leading "#", ":", "*" or "[" means something only at the start of a line, where no word of ours stands.
+ */
+bool word_encode(struct strbuf *out, const char *word)
+{
+	size_t size = strlen(word);
+
+	if (size > IPSAVE_WORD_MAX || strpbrk(word, "\n"))
+		return false;
+	if (size > 0 && !strpbrk(word, " \t\r\""))
+		strbuf_add(out, word, size);
+	else
+		print_quoted(out, word);
+	return true;
+}
