@@ -80,7 +80,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces or the corpus says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden layers scripts props live net corpus docs schema fuzz
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus fuzz
 .PHONY: check $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%)
 	@echo "all checks passed"
@@ -96,6 +96,16 @@ check-unit: $(UNIT_PROGRAMS)
 
 check-golden: $(BUILD)/peerwall
 	$(Q)tests/golden/run.sh $(BUILD)/peerwall
+
+# The same two under the address and undefined-behaviour sanitizers.
+check-sanitized:
+	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-golden
+
+# Each header compiles alone.
+check-headers:
+	$(Q)for header in include/peerwall/*.h; do \
+		$(CC) -std=c11 -D_GNU_SOURCE -Iinclude $(WARNINGS) -fsyntax-only -x c $$header || exit 1; done
+	@echo "headers: each compiles alone"
 
 check-layers:
 	$(Q)tests/layers.sh
@@ -121,6 +131,31 @@ check-docs: $(BUILD)/peerwall
 
 check-schema: $(BUILD)/peerwall
 	$(Q)tests/schema/run.sh $(BUILD)/peerwall $(may_skip)
+
+# ---- fuzzing: `make fuzz-snapshot FUZZ_SECONDS=3600` for a long run ----
+
+FUZZERS      := policy snapshot
+FUZZ_SECONDS := 30
+FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_CORPUS  := build/fuzz/corpus
+
+.PHONY: check-fuzz $(FUZZERS:%=fuzz-%)
+check-fuzz:
+	$(Q)if command -v clang >/dev/null; then $(MAKE) --no-print-directory $(FUZZERS:%=fuzz-%); \
+	else echo "skipped: fuzz: needs clang"; [ "$$CI" != true ]; fi
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY_SOURCES) $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	@echo "  FUZZ    $@"
+	$(Q)clang -std=c11 -D_GNU_SOURCE -Iinclude -I$(BUILD)/grammar -w $(FUZZ_FLAGS) $(shell pkg-config --cflags $(PKGS)) \
+		-o $@ $< $(LIBRARY_SOURCES) $(wildcard $(BUILD)/grammar/*.c) $(LIBS)
+
+$(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
+	@mkdir -p $(FUZZ_CORPUS)/$*
+	$(Q)tests/fuzz/seed.sh $* $(FUZZ_CORPUS)/$*
+	$(Q)build/fuzz/fuzz_$* -dict=tests/fuzz/$*.dict -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
+		-rss_limit_mb=4096 -close_fd_mask=1 -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ $(FUZZ_CORPUS)/$*
+	@echo "fuzz-$*: no crash in $(FUZZ_SECONDS) s"
 
 .PHONY: install
 install: $(BUILD)/peerwall
