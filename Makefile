@@ -115,6 +115,7 @@ check-scripts: $(BUILD)/peerwall
 	$(Q)tests/scripts.sh $(BUILD)/peerwall $(may_skip)
 
 check-props: $(BUILD)/peerwall
+	$(Q)tests/props/examples.sh $(BUILD)/peerwall
 	$(Q)tests/props/restore.sh $(BUILD)/peerwall $(may_skip)
 
 check-live: $(BUILD)/peerwall
