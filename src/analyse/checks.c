@@ -6,7 +6,6 @@
 #include <string.h>
 
 static const struct check checks[] = {
-	{CODE_MISSING_INTERFACE, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, check_missing_interface},
 	{CODE_MISSING_PERMISSION, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, check_missing_permission},
 	{CODE_INTERFACE_CLAIMED_TWICE, SEVERITY_ERROR, CHECK_NEEDS_POLICY, false, check_interface_claimed_twice},
 	{CODE_LOOPBACK_INTERFACE, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, check_loopback_interface},
@@ -151,7 +150,7 @@ struct comment {
 };
 
 struct comments {
-	VEC(struct comment) items; /* sorted by place; what they cover overlaps at most with the next one */
+	VEC(struct comment) items; /* sorted by where what they cover begins, and so by where it ends */
 };
 
 static int compare_comments(const void *left, const void *right)
@@ -195,8 +194,8 @@ static bool comment_names(struct comment *comment, enum diag_code code)
 }
 
 /*
- * The comment that covers a position and names the code. What comments cover begins in their order, and a
- * comment covers its own line and the next: of those that begin before the position only the last few matter.
+ * The nearest comment that covers a position and names the code. A comment covers its own line and that of the
+ * next statement, so those that cover a position stand together.
  */
 static struct comment *comment_at(struct comments *comments, uint32_t position, enum diag_code code)
 {
@@ -212,15 +211,9 @@ static struct comment *comment_at(struct comments *comments, uint32_t position, 
 		else
 			high = middle;
 	}
-	for (size_t i = low; i > 0; i--) {
-		struct comment *comment = &comments->items.data[i - 1];
-
-		if (position < comment->suppression->to && comment_names(comment, code))
-			return comment;
-		/* Two lines of comments further up nothing reaches down to here. */
-		if (low - i >= 2)
-			break;
-	}
+	while (low > 0 && position < comments->items.data[low - 1].suppression->to)
+		if (comment_names(&comments->items.data[--low], code))
+			return &comments->items.data[low];
 	return NULL;
 }
 
@@ -240,6 +233,11 @@ static bool has_run(const struct check_run *run, const struct check *check)
 	       (check->need == CHECK_NEEDS_POLICY || run->input->snapshots.len);
 }
 
+static bool cannot_be_suppressed(const struct check_run *run, enum diag_code code)
+{
+	return is_fixed(code) || (code == CODE_TESTS_NOT_RUN && run->settings->prove);
+}
+
 static void report_useless(struct check_run *run, const struct comments *comments)
 {
 	vec_each(comment, &comments->items) {
@@ -253,7 +251,7 @@ static void report_useless(struct check_run *run, const struct comments *comment
 			if (comment->used[i] || !diag_code_find(name, strlen(name), &code))
 				continue;
 			check = check_find(code);
-			if (!check || !has_run(run, check))
+			if (!check || !has_run(run, check) || cannot_be_suppressed(run, code))
 				continue;
 			diag_add(run->diags, CODE_USELESS_SUPPRESSION, suppression->name_spans.data[i],
 				 "%s found nothing here that this comment could switch off", name);
@@ -277,13 +275,6 @@ static enum severity settled_severity(const struct check_run *run, const struct 
 	return severity;
 }
 
-static bool can_be_suppressed(const struct check_run *run, const struct diag *diag)
-{
-	if (diag->code == CODE_TESTS_NOT_RUN && run->settings->prove)
-		return false;
-	return !is_fixed(diag->code);
-}
-
 /* Gives the diagnostics from the `first` one on their severities; what is off or switched off leaves the list. */
 static void settle(struct check_run *run, struct comments *comments, size_t first)
 {
@@ -298,7 +289,7 @@ static void settle(struct check_run *run, struct comments *comments, size_t firs
 		diag->severity = settled_severity(run, diag);
 		if (diag->severity == SEVERITY_OFF)
 			continue;
-		comment = can_be_suppressed(run, diag) ? comment_for(comments, diag) : NULL;
+		comment = cannot_be_suppressed(run, diag->code) ? NULL : comment_for(comments, diag);
 		if (!comment) {
 			diags->all.data[kept++] = diag;
 			continue;

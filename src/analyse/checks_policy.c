@@ -4,17 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void check_missing_interface(struct check_run *run)
-{
-	vec_each(policy, &run->input->policies) {
-		struct span start = {(*policy)->source->start, (*policy)->source->start};
-
-		if (!(*policy)->interfaces.len)
-			diag_add(run->diags, CODE_MISSING_INTERFACE, start,
-				 "there is no 'interface' block: the policy protects nothing");
-	}
-}
-
 void check_missing_permission(struct check_run *run)
 {
 	vec_each(policy, &run->input->policies) {
@@ -123,8 +112,7 @@ void check_pattern_interface(struct check_run *run)
 
 		if (interface_name_is_pattern((*name)->text))
 			diag_add(run->diags, CODE_PATTERN_INTERFACE, (*name)->span,
-				 "what is allowed here holds for every interface whose name begins with '%.*s', now "
-				 "and later",
+				 "this holds for every interface whose name begins with '%.*s', now and later",
 				 (int)size - 1, (*name)->text);
 	}
 }

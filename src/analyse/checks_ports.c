@@ -44,6 +44,17 @@ struct sensitive_port {
 	const char *service;
 };
 
+/* Wider ranges are not about one program. */
+#define NAMED_RANGE_MAX 1024u
+
+static bool names_port(const struct port_set *ports, uint16_t port)
+{
+	vec_each(range, &ports->ranges)
+		if (range->lo <= port && port <= range->hi)
+			return (uint32_t)range->hi - range->lo < NAMED_RANGE_MAX;
+	return false;
+}
+
 /* TCP; by number. What these say to whoever asks is seldom meant for more than the host's own programs. */
 static const struct sensitive_port sensitive_ports[] = {
 	{111, "the RPC portmapper"}, {2049, "NFS"},        {2379, "etcd"},           {2380, "etcd"},
@@ -60,7 +71,7 @@ void check_sensitive_port(struct check_run *run)
 		if (place->permission->kind != PERMISSION_EXPOSE)
 			continue;
 		for (size_t i = 0; i < sizeof sensitive_ports / sizeof *sensitive_ports; i++)
-			if (port_set_contains(&services->ports[PROTOCOL_TCP], sensitive_ports[i].port))
+			if (names_port(&services->ports[PROTOCOL_TCP], sensitive_ports[i].port))
 				diag_add(run->diags, CODE_SENSITIVE_PORT, services->span,
 					 "tcp %u is the port of %s", sensitive_ports[i].port,
 					 sensitive_ports[i].service);

@@ -115,7 +115,6 @@ bool rule_ports(const struct rule *rule, struct port_list *out);
 /* ---- the checks, by file ---- */
 
 /* checks_policy.c */
-void check_missing_interface(struct check_run *run);
 void check_missing_permission(struct check_run *run);
 void check_interface_claimed_twice(struct check_run *run);
 void check_loopback_interface(struct check_run *run);

@@ -171,7 +171,7 @@ static int list_checks(const struct check_settings *settings)
 
 		if (severity == SEVERITY_WARNING && settings->errors)
 			severity = SEVERITY_ERROR;
-		printf("%s  %-22s  %-7s  %-8s  %s\n", info->number, info->name, severity_name(severity),
+		printf("%s  %-23s  %-7s  %-8s  %s\n", info->number, info->name, severity_name(severity),
 		       checks[i].need == CHECK_NEEDS_SNAPSHOT ? "snapshot" : "policy", info->summary);
 	}
 	return EXIT_FINE;
