@@ -191,8 +191,13 @@ int live_command_compile(struct live_command *command)
 {
 	if (command->input.diags.errors)
 		return EXIT_POLICY;
-	vec_each(policy, &command->input.policies)
-		lower_policy(&command->units, *policy, &command->input.arena);
+	vec_each(policy, &command->input.policies) {
+		struct unit_list units;
+
+		lower_policy(&units, *policy, &command->input.arena);
+		vec_each(unit, &units.items)
+			vec_push(&command->input.arena, &command->units.items, *unit);
+	}
 	return claims_check_units(&command->units, &command->input.arena, &command->input.diags) ? EXIT_FINE : EXIT_CONFLICT;
 }
 

@@ -1,0 +1,86 @@
+# What others do to our rules, what is left over, and how it is told and put right.
+# shellcheck shell=sh disable=SC2154,SC2034
+
+policy="$policies/wg1.pw"
+printf 'interface wg1 {\n\texpose tcp 22, udp 53 to 10.1.1.0/24, fd00:1::/64\n}\n' >"$policy"
+
+new_host
+load_foreign ufw
+foreign_rules >"$work/before"
+pw apply "$policy"
+own_rules >"$work/own"
+own_as_applied() { own_rules >"$work/now"; diff "$work/own" "$work/now"; }
+repaired() {
+	pw apply "$policy"
+	check "$1: apply puts it right" exits 0
+	check "$1: all is as applied" own_as_applied
+	check "$1: other rules are as before" foreign_as_before
+}
+
+in_host "iptables-$backend" -w 5 -t mangle -I PW-wg1 1 -j ACCEPT
+pw status "$policy"
+check "a rule too much is a drift" exits 8
+check "and is shown" says "IPv4 mangle PW-wg1, rule 1: a rule that is not wanted: -j ACCEPT"
+pw status --format json "$policy"
+check "also in JSON" jq -e '.interfaces[0].families[0].differences[0] |
+	.kind == "rule-extra" and .table == "mangle" and .chain == "PW-wg1" and .position == 1' "$work/out"
+pw diff "$policy"
+check "diff would take it away" grep -qxF -- '--A PW-wg1 -j ACCEPT' "$work/out"
+pw diff --format json "$policy"
+check "diff in JSON" jq -e '.same == false and (.families | length) == 2' "$work/out"
+repaired "a rule too much"
+
+in_host "ip6tables-$backend" -w 5 -t mangle -D PW-wg1 1
+pw status "$policy"
+check "a rule too few is a drift" exits 8
+check "of IPv6" says "IPv6 mangle PW-wg1, rule 1: missing rule"
+repaired "a rule too few"
+
+jump=$(in_host "iptables-$backend-save" -t mangle | sed -n 's/^-A \(PREROUTING -i wg1 .*\)/\1/p')
+eval "in_host iptables-$backend -w 5 -t mangle -D $jump"
+pw status "$policy"
+check "a jump too few is partly up" exits 9
+pw status
+check "as one sees without a policy" exits 9
+repaired "a jump too few"
+
+eval "in_host iptables-$backend -w 5 -t mangle -A $jump"
+pw status
+check "a jump twice is a drift" exits 8
+repaired "a jump twice"
+
+in_host "iptables-$backend" -w 5 -t mangle -I PREROUTING 1 -j ACCEPT
+pw status "$policy"
+check "an ACCEPT before the jump is a drift" exits 8
+pw apply "$policy"
+check "apply goes before it" exits 0
+check "the jump is first" sh -c "nsenter --net=/run/netns/$host iptables-$backend -w 5 -t mangle -S PREROUTING | sed -n 2p | grep -q PW-wg1"
+in_host "iptables-$backend" -w 5 -t mangle -D PREROUTING -j ACCEPT
+check "that was all" own_as_applied
+
+# One family only: as after a kill between the two.
+in_host "ip6tables-$backend-save" -t mangle >"$work/whole"
+{
+	echo '*mangle'
+	grep -E '^-A [A-Z]+ .*PW-' "$work/whole" | sed 's/^-A/-D/'
+	sed -n 's/^:\(PW[^ ]*\) .*/-F \1/p' "$work/whole"
+	sed -n 's/^:\(PW[^ ]*\) .*/-X \1/p' "$work/whole"
+	echo COMMIT
+} >"$work/half"
+in_host "ip6tables-$backend-restore" --noflush <"$work/half"
+pw status "$policy"
+check "a table of one family missing is partly up" exits 9
+pw status
+check "as one sees without a policy" exits 9
+pw down wg1
+check "down takes what is left" exits 0
+check "and leaves the rest" rules_as_before
+
+# Chains without jumps.
+printf '*mangle\n:PW-wg1 - [0:0]\n-A PW-wg1 -j DROP\nCOMMIT\n' | in_host "iptables-$backend-restore" --noflush
+pw status wg1
+check "a chain without jumps is partly up" exits 9
+check "and shown" says "nothing jumps to the chain"
+pw down wg1
+check "it goes down" exits 0
+check "and is gone" rules_as_before

@@ -1,0 +1,153 @@
+# lib.sh - hosts, tools and checks for the live tests. Sourced; `program` and `backend` are set by run.sh.
+#
+# A host is a network namespace with its own rules; peerwall and iptables run in it by nsenter. Everything has
+# names of its own and is cleared away by the trap in run.sh.
+# shellcheck shell=sh disable=SC2154 # variables of run.sh
+
+# check NAME COMMAND...: one line for each, with what was said if it failed.
+check() {
+	name=$1
+	shift
+	if "$@" >"$work/check.out" 2>&1; then
+		passed=$((passed + 1))
+		echo "ok $backend $case: $name"
+	else
+		failed=$((failed + 1))
+		echo "not ok $backend $case: $name"
+		sed 's/^/    /' "$work/check.out"
+		[ ! -s "$work/out" ] || sed 's/^/    out: /' "$work/out"
+		[ ! -s "$work/err" ] || sed 's/^/    err: /' "$work/err"
+	fi
+}
+
+# A fresh host becomes the current one.
+new_host() {
+	host_count=$((host_count + 1))
+	host="pwlive$$n$host_count"
+	ip netns add "$host" || exit 1
+	hosts="$hosts $host"
+	nsenter --net="/run/netns/$host" ip link set lo up
+}
+
+# in_host COMMAND...
+in_host() {
+	nsenter --net="/run/netns/$host" "$@"
+}
+
+# pw COMMAND ARGUMENT...: peerwall in the host; out, err and $status tell the rest.
+pw() {
+	subcommand=$1
+	shift
+	# shellcheck disable=SC2086 # options are words
+	in_host "$program" "$subcommand" --run-dir "$work/run" $pw_options "$@" >"$work/out" 2>"$work/err"
+	status=$?
+	return 0
+}
+
+# Of iptables-save's text what says something: no comments, no counters, no built-in chains that only accept, and no
+# tables that hold nothing then. The kernel keeps those once they were used.
+normalise() {
+	sed -e '/^# /d' -e 's/ \[[0-9]*:[0-9]*\]$//' -e '/^:[^ ]* ACCEPT$/d' | awk '
+		/^FAMILY/ { print; next }
+		/^\*/ { text = ""; lines = 0 }
+		{ text = text $0 "\n"; lines++ }
+		/^COMMIT/ && lines > 2 { printf "%s", text }'
+}
+
+saved() {
+	for saved_program in iptables ip6tables; do
+		echo "FAMILY $saved_program"
+		in_host "$saved_program-$backend-save" 2>/dev/null
+	done
+}
+
+# The rules of both families.
+rules() {
+	saved | normalise
+}
+
+# What is not peerwall's of them.
+foreign_rules() {
+	saved | sed -e '/^:PW[-=]/d' -e '/^-A PW[-=]/d' -e '/-j PW[-=]/d' | normalise
+}
+
+own_rules() {
+	rules | grep -E '^FAMILY|^:PW[-=]|^-A PW[-=]|-j PW[-=]'
+}
+
+load_foreign() {
+	for load_name in "$@"; do
+		for load_family in 4 6; do
+			load_file="$here/foreign/$load_name.v$load_family"
+			load_program=iptables
+			[ $load_family = 4 ] || load_program=ip6tables
+			[ ! -f "$load_file" ] || in_host "$load_program-$backend-restore" --noflush <"$load_file" || exit 1
+		done
+	done
+}
+
+remember() {
+	rules >"$work/before"
+}
+
+# Checks for `check`.
+exits() { [ "$status" = "$1" ] || { echo "exit status $status, not $1"; return 1; }; }
+says() { grep -qF -- "$1" "$work/out" "$work/err" || { echo "does not say: $1"; return 1; }; }
+says_not() { ! grep -qF -- "$1" "$work/out" "$work/err" || { echo "says: $1"; return 1; }; }
+rules_as_before() { rules >"$work/now"; diff "$work/before" "$work/now"; }
+foreign_as_before() { foreign_rules >"$work/now"; diff "$work/before" "$work/now"; }
+nothing_of_ours() { ! own_rules | grep -v '^FAMILY'; }
+something_of_ours() { own_rules | grep -q '^:PW'; }
+
+# outcome STATUS NAME: exit status, and rules as they were remembered.
+refused() {
+	check "$2: exit status $1" exits "$1"
+	check "$2: the rules are as before" rules_as_before
+}
+
+# ---- tools that go wrong ----
+
+# make_tools: a directory of tools that do nothing but run the real ones, noting their command line and input.
+make_tools() {
+	tools_count=$((tools_count + 1))
+	tools="$work/tools$tools_count"
+	mkdir "$tools"
+	: >"$tools/log"
+	for tool_base in iptables ip6tables; do
+		make_tool "$tool_base-$backend-save" "exec $(real "$tool_base-$backend-save") \"\$@\""
+		make_tool "$tool_base-$backend-restore" \
+			"cat >$tools/input; { echo \"\$0 \$*\"; cat $tools/input; } >>$tools/log" \
+			"exec $(real "$tool_base-$backend-restore") \"\$@\" <$tools/input"
+	done
+	pw_options="--tools $tools --backend $backend"
+}
+
+real() {
+	command -v "$1"
+}
+
+# make_tool NAME LINE...
+make_tool() {
+	tool_name=$1
+	shift
+	{ echo '#!/bin/sh'; printf '%s\n' "$@"; } >"$tools/$tool_name"
+	chmod 755 "$tools/$tool_name"
+}
+
+# nth_call FILE: a line for a tool; sets $n to how often it was called, counted in FILE.
+nth_call() {
+	echo "n=\$((\$(cat $tools/$1 2>/dev/null || echo 0) + 1)); echo \$n >$tools/$1"
+}
+
+restores_run() {
+	grep -c -- '--noflush' "$tools/log"
+}
+
+ran_restores() {
+	[ "$(restores_run)" = "$1" ] || { echo "$(restores_run) restores were run, not $1"; cat "$tools/log"; return 1; }
+}
+
+# What the last restores loaded holds no line that matches.
+never_loaded() {
+	! grep -E -- "$1" "$tools/log"
+}

@@ -1,0 +1,78 @@
+#!/bin/sh
+# Runs the live tests: apply, down, status and diff against real kernels' rules in throwaway network namespaces, with
+# both backends, beside other programs' rules, and with everything going wrong that may.
+# `run.sh PROGRAM [CASE...]`; a case is a file of tests/live/cases without its ".sh".
+set -u
+
+here=$(cd "$(dirname "$0")" && pwd)
+
+skip() {
+	echo "skipped: $1"
+	[ "${CI:-}" != true ] || exit 1
+	exit 77
+}
+
+[ $# -ge 1 ] || { echo "usage: $0 PROGRAM [CASE...]" >&2; exit 2; }
+[ "$(id -u)" = 0 ] || skip "live tests need root"
+for tool in ip nsenter unshare setpriv flock jq nft iptables-nft-save iptables-legacy-save ip6tables-nft-save \
+	ip6tables-legacy-save; do
+	command -v "$tool" >/dev/null || skip "live tests need $tool"
+done
+
+# For lib.sh and the cases.
+# shellcheck disable=SC2034
+host_count=0 tools_count=0 pw_options=
+passed=0
+failed=0
+hosts=
+started=
+work=$(mktemp -d /tmp/peerwall-live-XXXXXX)
+
+# shellcheck disable=SC2317 # called by the trap
+clean_up() {
+	for process in $started; do
+		kill "$process" 2>/dev/null
+	done
+	for name in $hosts; do
+		ip netns del "$name" 2>/dev/null
+	done
+	rm -rf "$work"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+ip netns add "pwlive$$probe" 2>/dev/null || skip "live tests need network namespaces"
+ip netns del "pwlive$$probe"
+
+# For all to read, so that nobody may run it too.
+chmod 755 "$work"
+program="$work/peerwall"
+cp "$1" "$program"
+chmod 755 "$program"
+shift
+LC_ALL=C
+# The hosts share this machine's /run, but not its lock.
+XTABLES_LOCKFILE="$work/xtables.lock"
+export LC_ALL XTABLES_LOCKFILE
+unset NO_COLOR
+
+# shellcheck source=/dev/null
+. "$here/lib.sh"
+
+if [ $# -eq 0 ]; then
+	for file in "$here"/cases/*.sh; do
+		set -- "$@" "$(basename "$file" .sh)"
+	done
+fi
+for backend in nft legacy; do
+	for case in "$@"; do
+		# shellcheck disable=SC2034
+		pw_options=
+		policies="$work/policies-$backend-$case"
+		mkdir "$policies"
+		# shellcheck source=/dev/null
+		. "$here/cases/$case.sh"
+	done
+done
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ]
