@@ -179,8 +179,7 @@ static unsigned find_column(struct source *source, uint32_t line_start, uint32_t
 bool sources_locate(const struct sources *sources, uint32_t position, struct location *out)
 {
 	struct source *source = (struct source *)find_source(sources, position);
-	uint32_t offset, line, start;
-	const char *newline;
+	uint32_t offset, line, start, end;
 
 	if (!source)
 		return false;
@@ -189,13 +188,13 @@ bool sources_locate(const struct sources *sources, uint32_t position, struct loc
 	offset = position - source->start;
 	line = find_line(source, offset);
 	start = source->line_starts[line];
-	newline = memchr(source->text + start, '\n', source->size - start);
+	end = line + 1 < source->line_count ? source->line_starts[line + 1] - 1 : (uint32_t)source->size;
 	*out = (struct location){
 		.source = source,
 		.line = line + 1,
 		.column = find_column(source, start, offset),
 		.line_text = source->text + start,
-		.line_size = newline ? (size_t)(newline - source->text) - start : source->size - start,
+		.line_size = end - start,
 		.line_offset = offset - start,
 	};
 	if (out->line_size && out->line_text[out->line_size - 1] == '\r')
