@@ -90,7 +90,7 @@ line:
 | COMMENT NEWLINE                 { ipsave_reader_word(reader, @1, false);
 				    ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
 | STAR word NEWLINE               { ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
-| COLON word word counts NEWLINE  { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @5); }
+| COLON words NEWLINE             { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @3); }
 | COMMIT NEWLINE                  { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
 | words NEWLINE                   { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
 | COUNTERS words NEWLINE          { ipsave_reader_counters(reader, @1);
@@ -103,10 +103,10 @@ words: word | words word ;
 word:
   WORD      { ipsave_reader_word(reader, @1, false); }
 | QUOTED    { ipsave_reader_word(reader, @1, true); }
-| BRACKETS  { ipsave_reader_word(reader, @1, false); }
+| BRACKETS  { ipsave_reader_word(reader, @1, false);
+	      if (reader->count == 3)
+		ipsave_reader_counters(reader, @1); /* ":CHAIN POLICY [packets:bytes]" */ }
 ;
-
-counts: %empty | BRACKETS { ipsave_reader_counters(reader, @1); } ;
 
 %%
 

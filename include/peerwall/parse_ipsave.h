@@ -33,7 +33,7 @@ struct ipsave_word {
 
 enum ipsave_line_kind {
 	IPSAVE_TABLE,   /* "*name": one word */
-	IPSAVE_CHAIN,   /* ":NAME POLICY [packets:bytes]": two words */
+	IPSAVE_CHAIN,   /* ":NAME POLICY [packets:bytes]": all words; the third one, if any, as counters, too */
 	IPSAVE_RULE,    /* "[packets:bytes] -A CHAIN ...": all words from the command on */
 	IPSAVE_COMMIT,
 	IPSAVE_COMMENT, /* "# ...": the whole line is the one word */

@@ -33,6 +33,9 @@ enum option_flags {
 	LIMIT_BURST = 1 << 19,  /* at most 10000 */
 	ZONE = 1 << 20,         /* a number of 16 bits, or "mark" */
 	QUEUES = 1 << 21,       /* a range of queues: at least two, 65535 is none */
+	POSITIVE = 1 << 22,     /* not 0 */
+	PREFIX_ONLY = 1 << 23,  /* the mask has to be one of a length */
+	PROTOCOL = 1 << 24,     /* or the name of a protocol; not 0 */
 };
 
 /* The transforms of ALIAS rows: how the value of another spelling becomes the option's. */

@@ -36,8 +36,6 @@ bool network_read(enum family family, const char *text, size_t size, struct addr
 	size_t before = slash ? (size_t)(slash - text) : size;
 	unsigned length = family_bits(family);
 
-	if (!read_addr(family, text, before, addr))
-		return false;
 	if (slash) {
 		const char *digits = slash + 1;
 		size_t count = size - before - 1;
@@ -58,6 +56,12 @@ bool network_read(enum family family, const char *text, size_t size, struct addr
 	} else {
 		*mask = addr_netmask(family, length);
 	}
+	/* With an empty mask whatever stands before it does not matter: "any/0", "0/0" for IPv6. */
+	*addr = (struct addr){.family = family};
+	if (mask_is_zero(mask))
+		return true;
+	if (!read_addr(family, text, before, addr))
+		return false;
 	for (int i = 0; i < 16; i++)
 		addr->bytes[i] &= mask->bytes[i];
 	return true;

@@ -378,14 +378,46 @@ static const char *normalise_nfqueue(struct match_options *options)
 
 static const char *normalise_nflog(struct match_options *options)
 {
-	struct option *prefix = find(options, OPTION_T_NFLOG_PREFIX);
-
-	if (prefix && !*prefix->value.text)
-		drop(options, prefix);
 	drop_number(options, OPTION_T_NFLOG_GROUP, 0);
-	drop_number(options, OPTION_T_NFLOG_THRESHOLD, 1);
+	drop_number(options, OPTION_T_NFLOG_THRESHOLD, 0);
 	return find(options, OPTION_T_NFLOG_RANGE) && find(options, OPTION_T_NFLOG_SIZE)
 		? "--nflog-range and --nflog-size exclude each other" : NULL;
+}
+
+static const char *normalise_tproxy(struct match_options *options, enum family family)
+{
+	if (!find(options, OPTION_T_TPROXY_ON_IP))
+		add(options, OPTION_T_TPROXY_ON_IP)->value.network.addr.family = family;
+	if (!find(options, OPTION_T_TPROXY_MARK))
+		add(options, OPTION_T_TPROXY_MARK);
+	return NULL;
+}
+
+/* With --strict each of the elements that --next divides has to say something; tunnels have their mode. */
+static const char *check_policy(const struct match_options *options)
+{
+	bool strict = false, tunnel_mode = false, tunnel_end = false;
+	size_t said = 0;
+
+	for (size_t i = 0; i <= options->len; i++) {
+		const struct option *option = i < options->len ? &options->data[i] : NULL;
+
+		if (!option || option->id == OPTION_POLICY_NEXT) {
+			if ((strict && said == 0) || (tunnel_end && !tunnel_mode))
+				return "an element of the policy is incomplete";
+			if (option && !strict)
+				return "--next needs --strict";
+			tunnel_mode = tunnel_end = false;
+			said = 0;
+		} else if (option->id == OPTION_POLICY_STRICT) {
+			strict = true;
+		} else if (option->id > OPTION_POLICY_STRICT) {
+			said++;
+			tunnel_mode |= option->id == OPTION_POLICY_MODE && option->value.number == 1;
+			tunnel_end |= option->id == OPTION_POLICY_TUNNEL_SRC || option->id == OPTION_POLICY_TUNNEL_DST;
+		}
+	}
+	return NULL;
 }
 
 static const char *normalise_module(enum module_id module, enum family family, struct arena *arena,
@@ -432,9 +464,16 @@ static const char *normalise_module(enum module_id module, enum family family, s
 	case MODULE_CONNBYTES:
 		return find(options, OPTION_CONNBYTES_MODE) && find(options, OPTION_CONNBYTES_DIR)
 			? NULL : "an option that it needs is missing";
+	case MODULE_POLICY:
+		return check_policy(options);
+	case MODULE_T_TPROXY:
+		return normalise_tproxy(options, family);
+	case MODULE_OWNER:
+		if (find(options, OPTION_OWNER_SUPPL_GROUPS) && !find(options, OPTION_OWNER_GID))
+			return "--suppl-groups needs --gid-owner";
+		return need_any(options);
 	case MODULE_PHYSDEV:
 	case MODULE_ECN:
-	case MODULE_OWNER:
 	case MODULE_IPRANGE:
 	case MODULE_DEVGROUP:
 		return need_any(options);

@@ -81,12 +81,21 @@ static bool level_read(const char *text, size_t size, uint64_t *out)
 static bool read_number(struct value_reader *reader, struct value *out)
 {
 	const struct ipsave_word *word = &reader->words[0];
+	unsigned flags = option_rows[reader->option].flags;
+	uint8_t protocol;
 
-	if (option_rows[reader->option].flags & LOG_LEVEL)
+	if (flags & PROTOCOL) {
+		if (!protocol_number(word->text, word->size, &protocol))
+			return false;
+		out->number = protocol;
+		return protocol != 0;
+	}
+	if (flags & LOG_LEVEL)
 		return level_read(word->text, word->size, &out->number);
 	if (reader->transform == TRANSFORM_DSCP_CLASS)
 		return dscp_class_read(word->text, word->size, &out->number);
-	return number_read(word->text, word->size, option_max(reader), &out->number);
+	return number_read(word->text, word->size, option_max(reader), &out->number) &&
+	       (out->number > 0 || !(flags & POSITIVE));
 }
 
 /* "a:b", either of which may be left out, or one number. */
@@ -210,10 +219,11 @@ bool port_read(struct value_reader *reader, const char *text, size_t size, uint1
 	return true;
 }
 
-static bool read_port_range(struct value_reader *reader, const char *text, size_t size, char separator, bool open,
+/* With `open`, either end may be left out. */
+static bool read_port_range(struct value_reader *reader, const char *text, size_t size, bool open,
 			    struct port_range *out)
 {
-	const char *middle = memchr(text, separator, size);
+	const char *middle = memchr(text, ':', size);
 
 	if (!middle) {
 		if (!port_read(reader, text, size, &out->lo))
@@ -237,7 +247,7 @@ static bool read_ports(struct value_reader *reader, struct value *out)
 	const struct ipsave_word *word = &reader->words[0];
 	struct port_range *range = arena_alloc(reader->arena, sizeof *range);
 
-	if (!read_port_range(reader, word->text, word->size, ':', true, range))
+	if (!read_port_range(reader, word->text, word->size, true, range))
 		return false;
 	out->ports.ranges.data = range;
 	out->ports.ranges.len = out->ports.ranges.cap = 1;
@@ -263,7 +273,7 @@ static bool read_port_list(struct value_reader *reader, struct value *out)
 			reader->reason = "multiport takes 15 ports, and counts a range as two";
 			return false;
 		}
-		if (!read_port_range(reader, item, size, ':', false, &ranges[count]) ||
+		if (!read_port_range(reader, item, size, false, &ranges[count]) ||
 		    (pair && ranges[count].lo == ranges[count].hi))
 			return false;
 		count++;
@@ -288,15 +298,20 @@ static void print_ports(struct strbuf *out, const struct value *value)
 	}
 }
 
+/* A name may hold dashes, so a range has to be of numbers. */
 static bool read_nat_ports(struct value_reader *reader, struct value *out)
 {
 	const struct ipsave_word *word = &reader->words[0];
-	struct port_range range;
+	const char *dash = memchr(word->text, '-', word->size);
+	size_t before = dash ? (size_t)(dash - word->text) : 0;
+	uint16_t port;
 
-	if (!read_port_range(reader, word->text, word->size, '-', false, &range))
+	if (dash && number_read(word->text, before, UINT16_MAX, &out->range.lo))
+		return number_read(dash + 1, word->size - before - 1, UINT16_MAX, &out->range.hi) &&
+		       out->range.lo <= out->range.hi;
+	if (!port_read(reader, word->text, word->size, &port))
 		return false;
-	out->range.lo = range.lo;
-	out->range.hi = range.hi;
+	out->range.lo = out->range.hi = port;
 	return true;
 }
 
@@ -361,7 +376,7 @@ static bool read_string(struct value_reader *reader, struct value *out)
 	const struct ipsave_word *word = &reader->words[0];
 	size_t max = string_max(reader->option);
 
-	if (reader->option == OPTION_T_LOG_PREFIX && word->size == 0) {
+	if ((reader->option == OPTION_T_LOG_PREFIX || reader->option == OPTION_T_NFLOG_PREFIX) && word->size == 0) {
 		reader->reason = "a log prefix may not be empty";
 		return false;
 	}
@@ -650,7 +665,8 @@ bool value_read(struct value_reader *reader, struct value *out)
 	case VALUE_PORT_LIST:
 		return read_port_list(reader, out);
 	case VALUE_NETWORK:
-		return network_read(reader->family, word->text, word->size, &out->network.addr, &out->network.mask);
+		return network_read(reader->family, word->text, word->size, &out->network.addr, &out->network.mask) &&
+		       (!(row->flags & PREFIX_ONLY) || addr_netmask_length(&out->network.mask) >= 0);
 	case VALUE_ADDRESS:
 		return read_address(reader, out);
 	case VALUE_ADDR_RANGE:

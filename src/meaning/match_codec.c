@@ -173,15 +173,25 @@ static bool decode_fragment(struct decoding *decoding)
 	return true;
 }
 
+/* "-c 5 100" or "-c 5,100" */
 static bool decode_counters(struct decoding *decoding)
 {
 	const struct ipsave_word *packets = take_argument(decoding), *bytes;
+	const char *comma = packets ? memchr(packets->text, ',', packets->size) : NULL;
+	struct counters *counters = &decoding->rule->counters;
+	const char *second;
+	size_t first_size, second_size;
 
-	bytes = packets ? take_argument(decoding) : NULL;
+	if (!packets)
+		return false;
+	bytes = comma ? packets : take_argument(decoding);
 	if (!bytes)
 		return false;
-	if (!number_read(packets->text, packets->size, UINT64_MAX, &decoding->rule->counters.packets) ||
-	    !number_read(bytes->text, bytes->size, UINT64_MAX, &decoding->rule->counters.bytes))
+	first_size = comma ? (size_t)(comma - packets->text) : packets->size;
+	second = comma ? comma + 1 : bytes->text;
+	second_size = (size_t)(bytes->text + bytes->size - second);
+	if (!number_read(packets->text, first_size, UINT64_MAX, &counters->packets) ||
+	    !number_read(second, second_size, UINT64_MAX, &counters->bytes))
 		return refuse(decoding, decoding->at - 1, "a counter is a number");
 	decoding->rule->has_counters = true;
 	return true;
@@ -381,7 +391,8 @@ static bool read_option(struct decoding *decoding, const struct found_option *fo
 	return true;
 }
 
-static bool decode_long_option(struct decoding *decoding, const struct ipsave_word *word, bool *known)
+/* `own` tells that the word may also be short for one of the rule's own options. */
+static bool decode_long_option(struct decoding *decoding, const struct ipsave_word *word, bool own, bool *known)
 {
 	struct found_option best = {.lookup = LOOKUP_NONE};
 	enum module_id implicit;
@@ -392,11 +403,11 @@ static bool decode_long_option(struct decoding *decoding, const struct ipsave_wo
 	for (size_t i = decoding->match_count; i-- > 0;)
 		look_in(decoding, decoding->matches[i].module, (uint16_t)i, word, &best);
 	*known = best.lookup != LOOKUP_NONE;
-	if (best.lookup == LOOKUP_AMBIGUOUS)
+	if (best.lookup == LOOKUP_AMBIGUOUS || (own && best.lookup == LOOKUP_PREFIX))
 		return refuse(decoding, here, "this may be short for several options");
 	if (best.lookup == LOOKUP_NONE) {
 		implicit = implicit_module(decoding);
-		if (implicit == MODULE_OPAQUE || decoding->has_implicit)
+		if (own || implicit == MODULE_OPAQUE || decoding->has_implicit)
 			return true;
 		look_in(decoding, implicit, (uint16_t)decoding->match_count, word, &best);
 		if (best.lookup != LOOKUP_EXACT && best.lookup != LOOKUP_PREFIX)
@@ -433,7 +444,7 @@ static enum own_option own_short_option(char letter)
 }
 
 /* Exactly, or by a beginning that no other one has; others of iptables' options only make names ambiguous. */
-static enum own_option own_long_option(const struct ipsave_word *word)
+static enum own_option own_long_option(const struct ipsave_word *word, bool *exact)
 {
 	static const struct {
 		const char *name;
@@ -441,7 +452,7 @@ static enum own_option own_long_option(const struct ipsave_word *word)
 	} names[] = {
 		{"--source", OWN_SOURCE}, {"--src", OWN_SOURCE}, {"--destination", OWN_DESTINATION},
 		{"--dst", OWN_DESTINATION}, {"--in-interface", OWN_IN}, {"--out-interface", OWN_OUT},
-		{"--protocol", OWN_PROTOCOL}, {"--proto", OWN_PROTOCOL}, {"--fragments", OWN_FRAGMENT},
+		{"--protocol", OWN_PROTOCOL}, {"--fragments", OWN_FRAGMENT},
 		{"--match", OWN_MATCH}, {"--jump", OWN_JUMP}, {"--goto", OWN_GOTO},
 		{"--set-counters", OWN_COUNTERS}, {"--ipv4", OWN_IPV4}, {"--ipv6", OWN_IPV6},
 	};
@@ -450,7 +461,8 @@ static enum own_option own_long_option(const struct ipsave_word *word)
 	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
 		if (strncmp(names[i].name, word->text, word->size) != 0)
 			continue;
-		if (strlen(names[i].name) == word->size)
+		*exact = strlen(names[i].name) == word->size;
+		if (*exact)
 			return names[i].option;
 		found = found == OWN_NONE || found == names[i].option ? names[i].option : OWN_AMBIGUOUS;
 	}
@@ -499,7 +511,7 @@ static bool decode_word(struct decoding *decoding)
 	const struct ipsave_word *word = &decoding->words[decoding->at++];
 	size_t here = decoding->at - 1;
 	enum own_option own;
-	bool known = false;
+	bool known = false, exact = false;
 
 	if (word_is(word, "!")) {
 		if (decoding->negated)
@@ -514,12 +526,15 @@ static bool decode_word(struct decoding *decoding)
 	/* "-ptcp" and the like are legal for getopt and never printed. */
 	if (word->text[1] != '-')
 		return refuse(decoding, here, "an option and its value in one word are not understood here");
-	own = own_long_option(word);
-	if (own != OWN_NONE && own != OWN_AMBIGUOUS)
+	own = own_long_option(word, &exact);
+	if (exact)
 		return decode_own(decoding, own);
-	if (!decode_long_option(decoding, word, &known))
+	if (!decode_long_option(decoding, word, own != OWN_NONE, &known))
 		return false;
-	return known || refuse(decoding, here, "iptables-restore does not know this option");
+	if (known)
+		return true;
+	return own == OWN_AMBIGUOUS ? refuse(decoding, here, "this may be short for several options")
+				    : decode_own(decoding, own);
 }
 
 /* ---- what was read becomes the rule ---- */
@@ -564,7 +579,21 @@ static bool close_match(struct decoding *decoding, const struct open_match *open
 	return true;
 }
 
-/* What iptables checks at the end: a match that is for one protocol's packets needs that protocol. */
+static bool has_ports(const struct match *target)
+{
+	vec_each(option, &target->options)
+		if (option->value.kind == VALUE_PORT_RANGE || (option->value.kind == VALUE_NAT && option->value.nat.has_port))
+			return true;
+	return false;
+}
+
+static bool resets_tcp(const struct match *target)
+{
+	return target->module == MODULE_T_REJECT && target->options.len > 0 &&
+	       strcmp(target->options.data[0].value.text, "tcp-reset") == 0;
+}
+
+/* What iptables and the kernel check at the end: what is for one protocol's packets needs that protocol. */
 static bool check_protocols(struct decoding *decoding)
 {
 	static const struct {
@@ -572,15 +601,32 @@ static bool check_protocols(struct decoding *decoding)
 		uint8_t number;
 	} needs[] = {
 		{MODULE_TCP, 6}, {MODULE_UDP, 17}, {MODULE_ICMP, 1}, {MODULE_ICMP6, 58}, {MODULE_SCTP, 132},
-		{MODULE_DCCP, 33}, {MODULE_ESP, 50}, {MODULE_TCPMSS, 6},
+		{MODULE_DCCP, 33}, {MODULE_ESP, 50}, {MODULE_TCPMSS, 6}, {MODULE_AH, 51},
 	};
 	const struct protocol_match *protocol = &decoding->rule->protocol;
+	const struct match *target = &decoding->rule->target.extension;
+	unsigned number = protocol->present && !protocol->negated ? protocol->number : 0;
+	bool transport = number == 6 || number == 17 || number == 33 || number == 132 || number == 136;
 
-	for (size_t i = 0; i < decoding->match_count; i++)
+	for (size_t i = 0; i < decoding->match_count; i++) {
+		enum module_id module = decoding->matches[i].module;
+
+		if (module == MODULE_AH && decoding->family == FAMILY_IPV6)
+			continue; /* there it is a header of its own among others */
 		for (size_t k = 0; k < sizeof needs / sizeof *needs; k++)
-			if (decoding->matches[i].module == needs[k].module &&
-			    (!protocol->present || protocol->negated || protocol->number != needs[k].number))
+			if (module == needs[k].module && number != needs[k].number)
 				return refuse(decoding, 0, "a match needs its protocol by -p");
+		if (module == MODULE_MULTIPORT && !transport)
+			return refuse(decoding, 0, "ports need a protocol that has them, by -p");
+	}
+	if (decoding->rule->target.kind != TARGET_EXTENSION)
+		return true;
+	if (has_ports(target) && !transport)
+		return refuse(decoding, 0, "ports need a protocol that has them, by -p");
+	if (resets_tcp(target) && number != 6)
+		return refuse(decoding, 0, "tcp-reset needs -p tcp");
+	if (target->module == MODULE_T_TPROXY && number != 6 && number != 17)
+		return refuse(decoding, 0, "TPROXY needs -p tcp or -p udp");
 	return true;
 }
 
@@ -590,8 +636,6 @@ static bool close_rule(struct decoding *decoding)
 
 	if (decoding->negated)
 		return refuse(decoding, decoding->count - 1, "nothing stands behind the \"!\"");
-	if (!check_protocols(decoding))
-		return false;
 	if (decoding->match_count > 0) {
 		rule->matches.data = arena_alloc(decoding->arena, decoding->match_count * sizeof *rule->matches.data);
 		rule->matches.len = rule->matches.cap = decoding->match_count;
@@ -599,8 +643,10 @@ static bool close_rule(struct decoding *decoding)
 	for (size_t i = 0; i < decoding->match_count; i++)
 		if (!close_match(decoding, &decoding->matches[i], (uint16_t)i, &rule->matches.data[i]))
 			return false;
-	return rule->target.kind != TARGET_EXTENSION ||
-	       close_match(decoding, &decoding->target, TARGET_OWNER, &rule->target.extension);
+	if (rule->target.kind == TARGET_EXTENSION &&
+	    !close_match(decoding, &decoding->target, TARGET_OWNER, &rule->target.extension))
+		return false;
+	return check_protocols(decoding);
 }
 
 enum decode_result rule_decode_words(struct rule *out, struct decoder *decoder, const struct table *table,

@@ -149,6 +149,15 @@ static void read_chain(struct reading *reading, const struct ipsave_line *line)
 		fail(reading, CODE_SNAPSHOT_SYNTAX, line->span, "a chain outside of any table");
 		return;
 	}
+	if (line->count < 2) {
+		fail(reading, CODE_SNAPSHOT_SYNTAX, name->span, "a policy, or \"-\", is missing behind the name of this chain");
+		return;
+	}
+	/* What stands behind "-" is not read. */
+	if (line->count > 2 && !line->has_counters && !word_is(policy, "-")) {
+		fail(reading, CODE_SNAPSHOT_SYNTAX, line->words[2].span, "these are no counters");
+		return;
+	}
 	chain = add_chain(reading, name, line->span);
 	if (!chain)
 		return;

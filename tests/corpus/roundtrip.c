@@ -6,6 +6,7 @@
  *   roundtrip encode FAMILY FILE   prints the ruleset from its decoded fields alone, never the text as read
  *   roundtrip rules FAMILY         each line of standard input "TABLE;rule" as the rule that iptables-save would
  *                                  print, or "opaque", "unknown"
+ *   roundtrip diags FAMILY FILE    what there is to say about it, on standard error
  *   roundtrip guess FILE           4, 6 or ?
  *   roundtrip time FILE            the seconds that reading takes
  *
@@ -125,6 +126,15 @@ static int encode(const char *family, const char *path)
 	return 0;
 }
 
+static int all_diags(const char *family, const char *path)
+{
+	struct ruleset ruleset;
+	bool fine = read_snapshot(&ruleset, family, load(path));
+
+	show_diags();
+	return fine ? 0 : 3;
+}
+
 static int rules(const char *family)
 {
 	struct ruleset ruleset;
@@ -190,11 +200,12 @@ int main(int argc, char **argv)
 
 	sources_init(&sources, &arena);
 	diags_init(&diags, &arena);
-	diags.limit = 100;
 	if (argc == 4 && strcmp(argv[1], "lines") == 0)
 		status = lines(argv[2], argv[3]);
 	else if (argc == 4 && strcmp(argv[1], "encode") == 0)
 		status = encode(argv[2], argv[3]);
+	else if (argc == 4 && strcmp(argv[1], "diags") == 0)
+		status = all_diags(argv[2], argv[3]);
 	else if (argc == 3 && strcmp(argv[1], "rules") == 0)
 		status = rules(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "guess") == 0)
