@@ -206,6 +206,7 @@ void check_private_blanket(struct check_run *run)
 			vec_each(rule, &chain->rules) {
 				const struct private_block *block;
 				char text[PREFIX_TEXT_MAX];
+				struct diag *diag;
 
 				if (rule->opaque || asks_for_more(rule) || !policy_interface_met(run, &rule->in))
 					continue;
@@ -215,14 +216,43 @@ void check_private_blanket(struct check_run *run)
 				if (!block)
 					continue;
 				prefix_format(&block->prefix, text);
-				diag_add(run->diags, CODE_PRIVATE_BLANKET, rule->span,
-					 "this rule trusts all of %s, and peers have such addresses, too", text);
+				diag = diag_add(run->diags, CODE_PRIVATE_BLANKET, rule->span,
+						"this rule trusts all of %s, and peers have such addresses, too", text);
+				diag_label(run->diags, diag, SPAN_NONE,
+					   "peerwall refuses peers before it, but nothing else would");
 			}
 		}
 	}
 }
 
 /* ---- rules without effect ---- */
+
+static bool lists_meet(const struct port_list *a, const struct port_list *b)
+{
+	/* At most 15 in a list: multiport's limit. */
+	vec_each(left, &a->ranges)
+		vec_each(right, &b->ranges)
+			if (left->lo <= right->hi && right->lo <= left->hi)
+				return true;
+	return false;
+}
+
+/* Two lists of destination ports that have none in common, such as "-m tcp --dport 80 -m multiport --dports 22,443". */
+static bool ports_exclude_each_other(const struct rule *rule)
+{
+	const struct port_list *first = NULL;
+
+	vec_each(match, &rule->matches)
+		vec_each(option, &match->options) {
+			if (option->negated || (option->id != OPTION_TCP_DPORT && option->id != OPTION_UDP_DPORT &&
+						option->id != OPTION_SCTP_DPORT && option->id != OPTION_MULTIPORT_DPORTS))
+				continue;
+			if (first && !lists_meet(first, &option->value.ports))
+				return true;
+			first = &option->value.ports;
+		}
+	return false;
+}
 
 /* Why the rule can never match, or NULL. `hooks` are those that lead to its chain. */
 static const char *why_dead(const struct rule *rule, unsigned hooks)
@@ -233,26 +263,15 @@ static const char *why_dead(const struct rule *rule, unsigned hooks)
 
 	if (rule->opaque)
 		return NULL;
-	if ((rule->in.name && rule->in.negated && strcmp(rule->in.name, "+") == 0) ||
-	    (rule->out.name && rule->out.negated && strcmp(rule->out.name, "+") == 0))
-		return "no interface is left when all are excluded";
 	if (rule->in.name && !rule->in.negated && strcmp(rule->in.name, "+") != 0 && hooks && !(hooks & ~leaving))
 		return "what leaves this host has no interface that it came in by";
 	if (rule->out.name && !rule->out.negated && strcmp(rule->out.name, "+") != 0 && hooks && !(hooks & ~arriving))
 		return "what arrives here has no interface that it goes out by yet";
-	if ((rule->source.present && rule->source.negated && addr_netmask_length(&rule->source.mask) == 0) ||
-	    (rule->destination.present && rule->destination.negated &&
-	     addr_netmask_length(&rule->destination.mask) == 0))
-		return "no address is left when all are excluded";
 	option = rule_option(rule, OPTION_TCP_FLAGS);
 	if (option && !option->negated && (option->value.tcp_flags.comp & ~option->value.tcp_flags.mask))
 		return "a flag has to be set that is not looked at";
-	option = rule_option(rule, OPTION_IPRANGE_SRC);
-	if (option && !option->negated && addr_compare(&option->value.addr_range.lo, &option->value.addr_range.hi) > 0)
-		return "the range of addresses ends before it begins";
-	option = rule_option(rule, OPTION_IPRANGE_DST);
-	if (option && !option->negated && addr_compare(&option->value.addr_range.lo, &option->value.addr_range.hi) > 0)
-		return "the range of addresses ends before it begins";
+	if (ports_exclude_each_other(rule))
+		return "no port is in all of its lists";
 	return NULL;
 }
 
@@ -318,8 +337,11 @@ void check_unreachable_rule(struct check_run *run)
 
 /* ---- connections that are not tracked ---- */
 
+/* Rules for certain addresses are about other hosts, as a rule: a name server's, a tunnel's. */
 static bool is_notrack(const struct rule *rule)
 {
+	if (rule->source.present || rule->destination.present)
+		return false;
 	return rule_target_is(rule, MODULE_T_NOTRACK) ||
 	       (rule_target_is(rule, MODULE_T_CT) && match_option(&rule->target.extension, OPTION_T_CT_NOTRACK));
 }

@@ -230,7 +230,8 @@ static bool dnat_target(const struct rule *rule, uint16_t *port)
 	return false;
 }
 
-static void add_dnat(struct snapshot_index *index, const struct rule *rule, const struct check_run *run)
+static void add_dnat(struct snapshot_index *index, const struct chain *chain, const struct rule *rule,
+		     const struct check_run *run)
 {
 	struct arena *arena = run->arena;
 	struct port_list ports;
@@ -258,7 +259,8 @@ static void add_dnat(struct snapshot_index *index, const struct rule *rule, cons
 		dnat.to_port = to ? to : range->lo;
 		vec_push(arena, &index->dnats, dnat);
 		vec_push(arena, &map[dnat.protocol].items, (struct port_piece){dnat.lo, dnat.hi, number});
-		if (!loopback && dnat.to_port != dnat.lo)
+		/* Container engines have chains of their own; in PREROUTING itself people forward ports to other hosts. */
+		if (!loopback && dnat.to_port != dnat.lo && !chain->builtin)
 			vec_push(arena, &index->renamed[dnat.protocol].items,
 				 (struct port_piece){dnat.to_port, dnat.to_port, number});
 	}
@@ -272,7 +274,7 @@ static void index_dnat(struct snapshot_index *index, const struct check_run *run
 		if (!(index->reach[TABLE_NAT].hooks[i] & 1u << HOOK_PREROUTING))
 			continue;
 		vec_each(rule, &nat->chains.data[i].rules)
-			add_dnat(index, rule, run);
+			add_dnat(index, &nat->chains.data[i], rule, run);
 	}
 	for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
 		port_map_make(&index->published[protocol]);

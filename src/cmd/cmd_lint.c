@@ -37,6 +37,11 @@ static const char help[] =
 	"  peerwall lint wg1.pw --snapshot host.v4 --snapshot host.v6\n"
 	"  peerwall lint --error all --format sarif *.pw >peerwall.sarif\n";
 
+struct snapshot_argument {
+	const char *path;
+	enum snapshot_family family;
+};
+
 struct lint_options {
 	struct check_settings settings;
 	enum report_format format;
@@ -44,6 +49,7 @@ struct lint_options {
 	bool quiet;
 	bool standard_input; /* somebody reads it already */
 	VEC(const char *) policies;
+	VEC(struct snapshot_argument) snapshots;
 };
 
 /* ---- the command line ---- */
@@ -94,7 +100,7 @@ static int take_snapshot(struct lint_options *options, struct input *input, cons
 {
 	if (claim_input(options, path) != EXIT_FINE)
 		return EXIT_USAGE;
-	input_snapshot(input, path, family);
+	vec_push(&input->arena, &options->snapshots, (struct snapshot_argument){path, family});
 	return EXIT_FINE;
 }
 
@@ -220,6 +226,8 @@ static int lint(const struct lint_options *options, struct input *input)
 
 	vec_each(path, &options->policies)
 		input_policy(input, *path);
+	vec_each(snapshot, &options->snapshots)
+		input_snapshot(input, snapshot->path, snapshot->family);
 	vec_each(policy, &input->policies)
 		vec_push(&input->arena, &checked.policies, *policy);
 	if (add_snapshots(&checked, input) != EXIT_FINE)
