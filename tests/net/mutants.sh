@@ -17,19 +17,26 @@ mutate() {
 	printf '*%s\n%s\nCOMMIT\n' "$2" "${rules//-A /-D }" | "restore$1"
 }
 
-without_ipv6() { mutate 6 mangle '^-A PREROUTING'; }
-without_last_word() { mutate 4 mangle '^-A PW.* -j DROP$'; }
-without_way_out() { mutate 4 mangle '^-A FORWARD -o wg1'; }
+# Rejecting has its last word in security, dropping in mangle.
+mutate_last() { mutate "$1" security "$2" || mutate "$1" mangle "$2"; }
+
+without_ipv6() {
+	local table
+	for table in security mangle filter; do
+		mutate 6 $table '^-A (PREROUTING|INPUT|FORWARD)'
+	done
+}
+without_last_word() { mutate_last 4 '^-A PW-wg1 -j DROP$'; }
+without_way_out() { mutate_last 4 '^-A FORWARD -o wg1'; }
 without_ssh() { mutate 4 mangle '--dports? ([0-9:]+,)*22\b' || mutate 4 filter 'dstport 22\b'; }
 without_filter() { mutate 4 filter '^-A (INPUT|FORWARD)'; }
 with_a_stranger() {
-	local chain
-	chain=$(own_rules 4 mangle '^-A PREROUTING -i wg1' | sed 's/.* -j //')
-	table4 -t mangle -I "$chain" 1 -s 10.9.9.9 -d 10.1.1.5 -p tcp --dport 22 -j RETURN
-	# Where a later chain has the last word, it goes too.
-	mutate 4 security '^-A (INPUT|FORWARD)'
-	mutate 4 filter '-j REJECT'
-	return 0
+	local table chain
+	for table in security mangle; do
+		chain=$(own_rules 4 $table '^-A (PREROUTING|INPUT) -i wg1 .*-j PW-wg1$' | sed 's/.* -j //')
+		[ -z "$chain" ] ||
+			table4 -t $table -I "$chain" 1 -s 10.9.9.9 -p tcp --dport 22 -j RETURN || return
+	done
 }
 
 # check_mutant NAME OTHERWISE STATE
@@ -55,10 +62,12 @@ run_mutants() {
 			peerwall apply "$work/flagship.policy" >"$work/output" 2>&1 ||
 				not_ok "mutants $backend: apply, status $?" <"$work/output"
 			check_mutant without_ipv6 $otherwise plain
-			check_mutant without_last_word $otherwise plain
-			check_mutant without_way_out $otherwise plain
 			check_mutant without_ssh $otherwise plain
-			check_mutant with_a_stranger $otherwise plain
+			foreign_rules -I 1
+			check_mutant without_last_word $otherwise foreign
+			check_mutant without_way_out $otherwise foreign
+			check_mutant with_a_stranger $otherwise foreign
+			foreign_rules -D
 			dropping_add
 			check_mutant without_filter $otherwise dropping
 			dropping_remove

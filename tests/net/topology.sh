@@ -50,12 +50,13 @@ namespace_add() {
 	for name; do
 		ip netns add "$ns-$name"
 		# Answers that say no must not be rationed, or a grid sees silence;
-		# addresses must be usable at once.
+		# addresses must be usable at once; and no tunnel redirects.
 		in_ns "$name" sysctl -qw \
 			net.ipv4.icmp_ratelimit=0 net.ipv4.icmp_msgs_per_sec=1000000 \
 			net.ipv4.icmp_msgs_burst=100000 net.ipv6.icmp.ratelimit=0 \
 			net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
 			net.ipv6.conf.default.router_solicitations=0 \
+			net.ipv6.conf.all.accept_redirects=0 net.ipv6.conf.default.accept_redirects=0 \
 			net.ipv4.conf.all.send_redirects=0 net.ipv4.conf.default.send_redirects=0
 		ip -n "$ns-$name" link set lo up
 	done
@@ -199,14 +200,17 @@ docker_rules() {
 	echo "COMMIT"
 }
 
-# What others add later, of the worst kind: everything accepted, and host ports
-# that no policy names led to a container and to the host's own services.
+# What others add later, of the worst kind: everything accepted, ports of the host that
+# no policy names led to a container and to the host's own services, and so is what
+# the desk asks of the friend.
 foreign_rules() {
 	both "$1" INPUT ${2:+"$2"} -j ACCEPT
 	both "$1" FORWARD ${2:+"$2"} -j ACCEPT
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination 172.18.0.2:873
 	table6 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination '[fd00:18::2]:873'
 	both -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9998 -j REDIRECT --to-ports 22
+	table4 -t nat "$1" PREROUTING ${2:+"$2"} -s 10.1.1.7 -d 10.1.1.8 -p tcp --dport 22 -j DNAT --to-destination 172.18.0.2:873
+	table6 -t nat "$1" PREROUTING ${2:+"$2"} -s fd00:1::7 -d fd00:1::8 -p tcp --dport 22 -j REDIRECT --to-ports 80
 }
 
 foreign_add() {
