@@ -1,0 +1,54 @@
+"""validate.py SCHEMA DOCUMENT...: each document is valid, and would not be if a required member were missing."""
+
+import json
+import os
+import sys
+
+import jsonschema
+
+
+def load(path):
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
+
+
+def references(result):
+    """The places of a SARIF result and of what it refers to."""
+    for location in result.get("locations", []) + result.get("relatedLocations", []):
+        yield location["physicalLocation"]
+
+
+def check_sarif(document):
+    """What the standard asks for and a schema cannot say: indices that lead to what they name."""
+    for run in document["runs"]:
+        rules = run["tool"]["driver"]["rules"]
+        for result in run["results"]:
+            assert rules[result["ruleIndex"]]["id"] == result["ruleId"], "ruleIndex"
+            assert "suppressions" in result, "suppressions: all or none"
+            for place in references(result):
+                artifact = run["artifacts"][place["artifactLocation"]["index"]]
+                assert artifact["location"]["uri"] == place["artifactLocation"]["uri"], "artifact index"
+                region = place["region"]
+                assert (region["startLine"], region["startColumn"]) <= (region["endLine"], region["endColumn"])
+
+
+def main():
+    schema = load(sys.argv[1])
+    validator = jsonschema.validators.validator_for(schema)(schema)
+    name = os.path.basename(sys.argv[1])
+    for path in sys.argv[2:]:
+        document = load(path)
+        for error in validator.iter_errors(document):
+            sys.exit(f"{name}: {os.path.basename(path)}: {error.json_path}: {error.message}")
+        if "runs" in document:
+            check_sarif(document)
+        for member in schema["required"]:
+            broken = {key: value for key, value in document.items() if key != member}
+            if validator.is_valid(broken):
+                sys.exit(f"{name}: a document without {member} passes for valid")
+    if len(sys.argv) < 50:
+        sys.exit(f"{name}: only {len(sys.argv) - 2} documents")
+    print(f"{name}: {len(sys.argv) - 2} documents valid")
+
+
+main()
