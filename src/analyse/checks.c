@@ -62,19 +62,17 @@ const struct check *check_find(enum diag_code code)
 
 /* ---- settings ---- */
 
-/* Errors of the language and of snapshots are no opinions. */
-static bool is_fixed(enum diag_code code)
-{
-	const struct check *check = check_find(code);
-
-	return check ? check->conflict : diag_code_info(code)->severity == SEVERITY_ERROR;
-}
-
 static enum severity severity_when_on(enum diag_code code)
 {
 	const struct check *check = check_find(code);
 
 	return check ? check->severity : diag_code_info(code)->severity;
+}
+
+/* What is an error by itself is no opinion. */
+static bool is_fixed(enum diag_code code)
+{
+	return severity_when_on(code) == SEVERITY_ERROR;
 }
 
 void check_settings_init(struct check_settings *settings)
