@@ -24,6 +24,9 @@ static const char *find_name_problem(const char *text, size_t size)
 	for (size_t i = 0; i < size; i++) {
 		if (text[i] == '/' || text[i] == ':' || is_kernel_space((unsigned char)text[i]))
 			return "no name of an interface contains '/', ':' or blanks";
+		/* iptables-save prints names of interfaces as they are: after this one nobody can read the rules. */
+		if (text[i] == '"')
+			return "iptables cannot read back a name of an interface with a '\"' in it";
 		if (text[i] == '+' && i + 1 < size)
 			return "a '+' may only stand at the end, where it stands for any further characters";
 	}
