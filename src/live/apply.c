@@ -268,8 +268,8 @@ static void assume_rules(const struct transaction *transaction, struct ruleset o
 	}
 }
 
-/* Reading is tried again: what made it fail may have passed. Failures here are notes on the first one. */
-static bool read_for_undo(struct transaction *transaction, struct ruleset out[FAMILY_COUNT])
+/* Reading is tried again: what made it fail may have passed. */
+static bool read_for_undo(struct transaction *transaction, struct ruleset out[FAMILY_COUNT], unsigned tries)
 {
 	struct failure unsaid = FAILURE_INIT(transaction->live->arena);
 	struct diags unsaid_diags;
@@ -280,15 +280,13 @@ static bool read_for_undo(struct transaction *transaction, struct ruleset out[FA
 	diags_init(&unsaid_diags, transaction->live->arena);
 	transaction->live->failure = &unsaid;
 	transaction->live->diags = &unsaid_diags;
-	for (unsigned attempt = 1; attempt <= 3 && !ok; attempt++) {
+	for (unsigned attempt = 1; attempt <= tries && !ok; attempt++) {
 		if (attempt > 1)
 			pause_before_retry(attempt);
 		ok = live_read(transaction->live, out, FAILURE_ROLLED_BACK);
 	}
 	transaction->live->failure = failure;
 	transaction->live->diags = diags;
-	if (!ok)
-		failure_note(failure, "%s", unsaid.message);
 	return ok;
 }
 
@@ -390,15 +388,22 @@ static bool note_foreign_losses(struct transaction *transaction, const struct ru
 	return lost;
 }
 
+/* It may be our own rules that kept the tools from being read; then reading works again now. */
 static void undo_blindly(struct transaction *transaction)
 {
-	struct ruleset assumed[FAMILY_COUNT];
+	struct ruleset assumed[FAMILY_COUNT], now[FAMILY_COUNT];
 	struct plan plans[FAMILY_COUNT];
 	struct failure *failure = transaction->live->failure;
+	bool was_committed[FAMILY_COUNT][TABLE_COUNT];
 
+	memcpy(was_committed, transaction->committed, sizeof was_committed);
 	assume_rules(transaction, assumed);
 	make_plans(plans, transaction->live, transaction->change, assumed, transaction->before);
 	load_undo(transaction, plans, true);
+	if (read_for_undo(transaction, now, 1) && is_as_before(transaction, now)) {
+		note_undone(transaction, (const bool(*)[TABLE_COUNT])was_committed);
+		return;
+	}
 	failure->kind = FAILURE_STUCK;
 	failure_note(failure, "the rules cannot be read any more: what was loaded was undone unseen, and nobody can tell "
 			      "whether that is all");
@@ -414,7 +419,7 @@ static void undo(struct transaction *transaction)
 
 	memcpy(was_committed, transaction->committed, sizeof was_committed);
 	for (unsigned attempt = 1; attempt <= ATTEMPTS_MAX; attempt++) {
-		if (!read_for_undo(transaction, now)) {
+		if (!read_for_undo(transaction, now, 3)) {
 			undo_blindly(transaction);
 			return;
 		}

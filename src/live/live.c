@@ -108,10 +108,14 @@ static void keep_diags(struct live *live, const struct diags *diags)
 static bool refuse_unreadable(struct live *live, const struct reading *reading, enum family family,
 			      enum failure_kind kind)
 {
+	bool first = kind == FAILURE_SYSTEM;
+
 	keep_diags(live, &reading->diags);
-	failure_set(live->failure, kind == FAILURE_SYSTEM ? FAILURE_CONFLICT : kind,
-		    "the live %s rules cannot be read whole, so nothing can be concluded from them",
-		    family_name(family));
+	failure_set(live->failure, first ? FAILURE_CONFLICT : kind,
+		    "the live %s rules cannot be read%s whole, so nothing can be concluded from them",
+		    family_name(family), first ? "" : " back");
+	if (first)
+		failure_note(live->failure, "nothing was changed");
 	return false;
 }
 
@@ -131,8 +135,8 @@ static bool read_families(struct live *live, struct ruleset out[FAMILY_COUNT], c
 		}
 		ran = read_rules(live, &reading, live->backend, family, live->tools.save[f], &said);
 		if (!ran)
-			failure_set(live->failure, kind, "the live %s rules cannot be read: %s", family_name(family),
-				    strbuf_str(&said));
+			failure_set(live->failure, kind, "the live %s rules cannot be read%s: %s", family_name(family),
+				    kind == FAILURE_SYSTEM ? "" : " back", strbuf_str(&said));
 		strbuf_free(&said);
 		if (!ran)
 			return false;

@@ -24,6 +24,23 @@ check "status of a bad policy" exits 1
 pw diff "$policies/bad.pw"
 check "diff of a bad policy" exits 1
 
+# Names that few give to interfaces, each with all that is loaded for it.
+# shellcheck disable=SC2016 # nothing is to expand
+for name in wg.1 'wg\\1' -wg '!x' "a'b" '#' '日本日本日' '$x;y' REJECT; do
+	printf 'interface "%s" {\n\texpose tcp 22 to 10.1.1.0/24 log "\\"%%s"\n\totherwise reject\n}\n' "$name" >"$policies/odd.pw"
+	pw apply "$policies/odd.pw"
+	check "an interface $name: up" exits 0
+	pw status "$policies/odd.pw"
+	check "an interface $name: is up" exits 0
+	pw status
+	check "an interface $name: without the policy" exits 0
+	pw down "$policies/odd.pw"
+	check "an interface $name: as before" rules_as_before
+done
+printf 'interface "w\\"g" {\n\texpose tcp 22 to 10.1.1.0/24\n}\n' >"$policies/odd.pw"
+pw apply "$policies/odd.pw"
+refused 1 "a name that iptables-save cannot print"
+
 # The command line.
 pw apply
 check "apply without a policy" exits 2
