@@ -6,6 +6,7 @@
 %define api.pure full
 %define api.prefix {ipsave_yy}
 %define api.token.prefix {TOK_}
+%define api.value.type {enum ipsave_writing}
 %define api.location.type {struct span}
 %define parse.error custom
 %expect 0
@@ -13,6 +14,9 @@
 
 %code requires {
 #include <peerwall/parse_ipsave.h>
+
+/* How a word is written. */
+enum ipsave_writing { IPSAVE_BARE, IPSAVE_QUOTED, IPSAVE_BRACKETS };
 
 /* What the scanner, the grammar and their driver share during one reading. */
 struct ipsave_reader {
@@ -29,8 +33,8 @@ struct ipsave_reader {
 	struct ipsave_word words[IPSAVE_WORDS_MAX];
 	size_t count;
 	bool too_many;
-	struct span first; /* of the line's words */
-	struct span last;
+	struct span last; /* of the line's words */
+	bool third_in_brackets;
 	bool has_counters;
 	struct counters counters;
 	char scratch[2 * IPSAVE_LINE_MAX]; /* words that had to be unquoted */
@@ -38,11 +42,26 @@ struct ipsave_reader {
 };
 
 size_t ipsave_reader_fill(struct ipsave_reader *reader, char *buffer, size_t max);
-void ipsave_reader_advance(struct ipsave_reader *reader, uint32_t size, struct span *span);
+
+/* These two run once a token. */
+static inline void ipsave_reader_advance(struct ipsave_reader *reader, uint32_t size, struct span *span)
+{
+	span->lo = reader->next;
+	span->hi = reader->next += size;
+}
+
+static inline void ipsave_reader_skip_blanks(const struct ipsave_reader *reader, struct span *span)
+{
+	const char *text = reader->source->text + (span->lo - reader->source->start);
+
+	for (; *text == ' ' || *text == '\t'; text++)
+		span->lo++;
+}
+
 void ipsave_reader_back(struct ipsave_reader *reader, uint32_t size);
 void ipsave_reader_unterminated(struct ipsave_reader *reader, struct span span);
 void ipsave_reader_binary(struct ipsave_reader *reader, struct span span);
-void ipsave_reader_word(struct ipsave_reader *reader, struct span span, bool quoted);
+void ipsave_reader_word(struct ipsave_reader *reader, struct span span, enum ipsave_writing writing);
 void ipsave_reader_counters(struct ipsave_reader *reader, struct span span);
 void ipsave_reader_line(struct ipsave_reader *reader, enum ipsave_line_kind kind, struct span start,
 			struct span newline);
@@ -76,9 +95,7 @@ static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsav
 %token COMMIT   "COMMIT"
 %token COMMENT  "a comment"
 %token COUNTERS "[packets:bytes] before a rule"
-%token BRACKETS "[packets:bytes]"
 %token WORD     "a word"
-%token QUOTED   "a quoted word"
 %token NEWLINE  "the end of the line"
 
 %%
@@ -86,26 +103,22 @@ static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsav
 dump: %empty | dump line ;
 
 line:
-  NEWLINE                         { ipsave_reader_blank_line(reader); }
-| COMMENT NEWLINE                 { ipsave_reader_word(reader, @1, false);
-				    ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
-| STAR word NEWLINE               { ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
-| COLON words NEWLINE             { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @3); }
-| COMMIT NEWLINE                  { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
-| words NEWLINE                   { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
-| COUNTERS words NEWLINE          { ipsave_reader_counters(reader, @1);
-				    ipsave_reader_line(reader, IPSAVE_RULE, @1, @3); }
-| error NEWLINE                   { ipsave_reader_bad_line(reader); yyerrok; }
+  NEWLINE                 { ipsave_reader_blank_line(reader); }
+| COMMENT NEWLINE         { ipsave_reader_word(reader, @1, IPSAVE_BARE);
+			    ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
+| STAR WORD NEWLINE       { ipsave_reader_word(reader, @2, $2);
+			    ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
+| COLON words NEWLINE     { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @3); }
+| COMMIT NEWLINE          { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
+| words NEWLINE           { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
+| COUNTERS words NEWLINE  { ipsave_reader_counters(reader, @1);
+			    ipsave_reader_line(reader, IPSAVE_RULE, @1, @3); }
+| error NEWLINE           { ipsave_reader_bad_line(reader); yyerrok; }
 ;
 
-words: word | words word ;
-
-word:
-  WORD      { ipsave_reader_word(reader, @1, false); }
-| QUOTED    { ipsave_reader_word(reader, @1, true); }
-| BRACKETS  { ipsave_reader_word(reader, @1, false);
-	      if (reader->count == 3)
-		ipsave_reader_counters(reader, @1); /* ":CHAIN POLICY [packets:bytes]" */ }
+words:
+  WORD        { ipsave_reader_word(reader, @1, $1); }
+| words WORD  { ipsave_reader_word(reader, @2, $2); }
 ;
 
 %%

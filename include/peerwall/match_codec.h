@@ -58,11 +58,16 @@ struct decode_note {
 	struct address_list more_destinations;
 };
 
+struct match_cache;
+
 /* What decoding holds from one rule to the next: start with `ruleset` alone. */
 struct decoder {
 	struct ruleset *ruleset;
 	bool services_loaded; /* only when the first port is given by name */
 	struct services services;
+	/* For many rules of one source: where its words stand, and what occurred before. NULL for single rules. */
+	const struct source *source;
+	struct match_cache *cache;
 };
 
 /* The words behind "-A CHAIN"; `table` tells chains from targets. Sets all of `out` but span, text and canonical. */

@@ -3,6 +3,7 @@
  * the last one first; names of long options may be cut short; "-p tcp --dport 1" loads the match by itself.
  */
 #include "codec.h"
+#include "match_cache.h"
 
 #include <peerwall/bug.h>
 
@@ -13,6 +14,11 @@ struct open_match {
 	enum module_id module;
 	const struct ipsave_word *opaque; /* MODULE_OPAQUE: its name, and the words behind it */
 	size_t opaque_count;
+	const struct match *cached; /* it was decoded before */
+	size_t name;  /* the word that is its name; 0 if it came unannounced */
+	size_t taken; /* how many words it has taken, with its name ... */
+	size_t end;   /* ... and the one behind the last of them */
+	bool inexact; /* some of its options were cut short, so what they are depends on other matches */
 };
 
 struct decoding {
@@ -236,6 +242,36 @@ static bool take_opaque_words(struct decoding *decoding, struct open_match *matc
 	return true;
 }
 
+/* The words from the name of an extension on, as written. */
+static const char *raw_text(const struct decoding *decoding, size_t from, size_t to, uint32_t *size)
+{
+	const struct source *source = decoding->decoder->source;
+
+	*size = decoding->words[to - 1].span.hi - decoding->words[from].span.lo;
+	return source->text + (decoding->words[from].span.lo - source->start);
+}
+
+/* Up to the next part of the rule, all words as they stood behind the same name before? */
+static bool take_cached(struct decoding *decoding, struct open_match *match, bool target)
+{
+	size_t end = decoding->at;
+	const char *text;
+	uint32_t size;
+
+	match->name = decoding->at - 1;
+	match->taken = 1;
+	match->end = decoding->at;
+	if (!decoding->decoder->cache || (decoding->has_target && !target))
+		return false;
+	while (end < decoding->count && !begins_part(&decoding->words[end]))
+		end++;
+	text = raw_text(decoding, match->name, end, &size);
+	match->cached = match_cache_find(decoding->decoder->cache, text, size, target);
+	if (match->cached)
+		decoding->at = end;
+	return match->cached;
+}
+
 static bool decode_match(struct decoding *decoding)
 {
 	const struct ipsave_word *word;
@@ -247,7 +283,9 @@ static bool decode_match(struct decoding *decoding)
 	if (!word)
 		return false;
 	match = &decoding->matches[decoding->match_count++];
-	match->module = module_find(word->text, word->size, false, decoding->family);
+	*match = (struct open_match){.module = module_find(word->text, word->size, false, decoding->family)};
+	if (match->module != MODULE_OPAQUE && take_cached(decoding, match, false))
+		return true;
 	return match->module != MODULE_OPAQUE || take_opaque_words(decoding, match, false);
 }
 
@@ -294,8 +332,10 @@ static bool decode_target(struct decoding *decoding, bool jump)
 	}
 	target->kind = TARGET_EXTENSION;
 	decoding->target.module = module_find(word->text, word->size, true, decoding->family);
-	if (decoding->target.module != MODULE_OPAQUE)
+	if (decoding->target.module != MODULE_OPAQUE) {
+		take_cached(decoding, &decoding->target, true);
 		return true;
+	}
 	return take_opaque_words(decoding, &decoding->target, true);
 }
 
@@ -364,6 +404,7 @@ static bool read_option(struct decoding *decoding, const struct found_option *fo
 	const struct option_row *row = &option_rows[found->id];
 	unsigned arity = option_arity(found->id, found->transform);
 	struct option *option = &decoding->options[decoding->option_count];
+	struct open_match *match;
 	struct value_reader reader = {
 		.decoder = decoding->decoder,
 		.arena = decoding->arena,
@@ -388,6 +429,10 @@ static bool read_option(struct decoding *decoding, const struct found_option *fo
 			      reader.reason ? reader.reason : "this is no value of its option");
 	decoding->at += arity;
 	decoding->owners[decoding->option_count++] = found->owner;
+	match = found->owner == TARGET_OWNER ? &decoding->target : &decoding->matches[found->owner];
+	match->taken += 1 + arity + option->negated;
+	match->end = decoding->at;
+	match->inexact |= found->lookup != LOOKUP_EXACT;
 	return true;
 }
 
@@ -443,29 +488,37 @@ static enum own_option own_short_option(char letter)
 	}
 }
 
-/* Exactly, or by a beginning that no other one has; others of iptables' options only make names ambiguous. */
-static enum own_option own_long_option(const struct ipsave_word *word, bool *exact)
+static const struct own_name {
+	const char *name;
+	uint32_t size;
+	enum own_option option;
+} own_names[] = {
+#define OWN(name, option) {name, sizeof(name) - 1, option}
+	OWN("--source", OWN_SOURCE), OWN("--src", OWN_SOURCE), OWN("--destination", OWN_DESTINATION),
+	OWN("--dst", OWN_DESTINATION), OWN("--in-interface", OWN_IN), OWN("--out-interface", OWN_OUT),
+	OWN("--protocol", OWN_PROTOCOL), OWN("--fragments", OWN_FRAGMENT), OWN("--match", OWN_MATCH),
+	OWN("--jump", OWN_JUMP), OWN("--goto", OWN_GOTO), OWN("--set-counters", OWN_COUNTERS),
+	OWN("--ipv4", OWN_IPV4), OWN("--ipv6", OWN_IPV6),
+#undef OWN
+};
+#define OWN_NAME_COUNT (sizeof own_names / sizeof *own_names)
+
+static enum own_option own_exact(const struct ipsave_word *word)
 {
-	static const struct {
-		const char *name;
-		enum own_option option;
-	} names[] = {
-		{"--source", OWN_SOURCE}, {"--src", OWN_SOURCE}, {"--destination", OWN_DESTINATION},
-		{"--dst", OWN_DESTINATION}, {"--in-interface", OWN_IN}, {"--out-interface", OWN_OUT},
-		{"--protocol", OWN_PROTOCOL}, {"--fragments", OWN_FRAGMENT},
-		{"--match", OWN_MATCH}, {"--jump", OWN_JUMP}, {"--goto", OWN_GOTO},
-		{"--set-counters", OWN_COUNTERS}, {"--ipv4", OWN_IPV4}, {"--ipv6", OWN_IPV6},
-	};
+	for (size_t i = 0; i < OWN_NAME_COUNT; i++)
+		if (own_names[i].size == word->size && memcmp(own_names[i].name, word->text, word->size) == 0)
+			return own_names[i].option;
+	return OWN_NONE;
+}
+
+/* The only one that begins so. */
+static enum own_option own_prefix(const struct ipsave_word *word)
+{
 	enum own_option found = OWN_NONE;
 
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-		if (strncmp(names[i].name, word->text, word->size) != 0)
-			continue;
-		*exact = strlen(names[i].name) == word->size;
-		if (*exact)
-			return names[i].option;
-		found = found == OWN_NONE || found == names[i].option ? names[i].option : OWN_AMBIGUOUS;
-	}
+	for (size_t i = 0; i < OWN_NAME_COUNT; i++)
+		if (own_names[i].size > word->size && memcmp(own_names[i].name, word->text, word->size) == 0)
+			found = found == OWN_NONE || found == own_names[i].option ? own_names[i].option : OWN_AMBIGUOUS;
 	return found;
 }
 
@@ -511,7 +564,7 @@ static bool decode_word(struct decoding *decoding)
 	const struct ipsave_word *word = &decoding->words[decoding->at++];
 	size_t here = decoding->at - 1;
 	enum own_option own;
-	bool known = false, exact = false;
+	bool known = false;
 
 	if (word_is(word, "!")) {
 		if (decoding->negated)
@@ -526,9 +579,10 @@ static bool decode_word(struct decoding *decoding)
 	/* "-ptcp" and the like are legal for getopt and never printed. */
 	if (word->text[1] != '-')
 		return refuse(decoding, here, "an option and its value in one word are not understood here");
-	own = own_long_option(word, &exact);
-	if (exact)
+	own = own_exact(word);
+	if (own != OWN_NONE)
 		return decode_own(decoding, own);
+	own = own_prefix(word);
 	if (!decode_long_option(decoding, word, own != OWN_NONE, &known))
 		return false;
 	if (known)
@@ -558,6 +612,10 @@ static bool close_match(struct decoding *decoding, const struct open_match *open
 	struct match_options options = {buffer, 0};
 	const char *reason;
 
+	if (open->cached) {
+		*out = *open->cached;
+		return true;
+	}
 	*out = (struct match){.module = open->module};
 	if (open->module == MODULE_OPAQUE) {
 		keep_opaque(decoding, open, out);
@@ -575,6 +633,12 @@ static bool close_match(struct decoding *decoding, const struct open_match *open
 		out->options.data = arena_alloc(decoding->arena, options.len * sizeof *buffer);
 		memcpy(out->options.data, buffer, options.len * sizeof *buffer);
 		out->options.len = out->options.cap = options.len;
+	}
+	if (decoding->decoder->cache && open->name > 0 && !open->inexact && open->taken == open->end - open->name) {
+		uint32_t size;
+		const char *text = raw_text(decoding, open->name, open->end, &size);
+
+		match_cache_put(decoding->decoder->cache, text, size, owner == TARGET_OWNER, out);
 	}
 	return true;
 }
@@ -709,7 +773,7 @@ enum decode_result rule_decode(struct rule *out, struct ruleset *ruleset, const 
 {
 	struct arena scratch = ARENA_EMPTY;
 	struct ipsave_summary summary;
-	struct one_rule one = {out, {.ruleset = ruleset}, table, DECODE_REFUSED, false};
+	struct one_rule one = {.out = out, .decoder = {.ruleset = ruleset}, .table = table, .result = DECODE_REFUSED};
 	struct strbuf encoded = STRBUF_EMPTY;
 	struct sources sources;
 	struct diags diags;

@@ -1,7 +1,9 @@
 #include <peerwall/match_codec.h>
 #include <peerwall/snapshot.h>
 
+#include "match_cache.h"
 #include "rule_order.h"
+#include "snapshot_reserve.h"
 
 #include <string.h>
 
@@ -14,6 +16,7 @@ struct reading {
 	struct diags *diags;
 	const struct source *source;
 	struct decoder decoder;
+	struct rule_counts counts;
 	struct table *table; /* NULL outside of tables */
 	size_t user_chains;  /* of the table */
 	VEC(struct rule_order) orders; /* by the chain's number in the table */
@@ -100,6 +103,7 @@ static struct chain *add_chain(struct reading *reading, const struct ipsave_word
 		reading->user_chains += !chain->builtin;
 	}
 	chain->span = span;
+	rule_counts_reserve(&reading->counts, reading->table->id, reading->arena, chain);
 	return chain;
 }
 
@@ -452,10 +456,15 @@ bool snapshot_read(struct ruleset *out, enum family family, const struct source 
 	struct reading reading = {.ruleset = out, .arena = arena, .diags = diags, .source = source,
 				  .decoder = {.ruleset = out}, .scratch = STRBUF_EMPTY};
 	struct ipsave_summary summary;
+	struct arena passing = ARENA_EMPTY;
 	uint32_t end = source->start + (uint32_t)source->size;
 
 	ruleset_init(out, family, arena);
 	intern_init(&reading.unknown, arena);
+	reading.decoder.source = source;
+	reading.decoder.cache = arena_zalloc(&passing, sizeof *reading.decoder.cache);
+	rule_counts_init(&reading.counts, &passing);
+	rule_counts_take(&reading.counts, source);
 	if (!ipsave_parse(source, read_line, &reading, diags, &summary))
 		reading.failed = true;
 	if (reading.table)
@@ -468,6 +477,7 @@ bool snapshot_read(struct ruleset *out, enum family family, const struct source 
 		diag_add(diags, CODE_SNAPSHOT_EMPTY, (struct span){source->start, source->start},
 			 "%s holds no table: nothing was loaded when it was saved", source->name);
 	strbuf_free(&reading.scratch);
+	arena_free(&passing);
 	return !reading.failed;
 }
 

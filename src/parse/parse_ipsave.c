@@ -24,12 +24,6 @@ size_t ipsave_reader_fill(struct ipsave_reader *reader, char *buffer, size_t max
 	return size;
 }
 
-void ipsave_reader_advance(struct ipsave_reader *reader, uint32_t size, struct span *span)
-{
-	span->lo = reader->next;
-	span->hi = reader->next += size;
-}
-
 void ipsave_reader_back(struct ipsave_reader *reader, uint32_t size)
 {
 	reader->next -= size;
@@ -87,25 +81,24 @@ static const char *unquote(struct ipsave_reader *reader, const char *text, uint3
 	return out;
 }
 
-void ipsave_reader_word(struct ipsave_reader *reader, struct span span, bool quoted)
+void ipsave_reader_word(struct ipsave_reader *reader, struct span span, enum ipsave_writing writing)
 {
 	const char *text = text_at(reader, span);
 	uint32_t size = span.hi - span.lo;
 
-	if (reader->count == 0 && !reader->too_many)
-		reader->first = span;
 	reader->last = span;
 	if (reader->count == IPSAVE_WORDS_MAX) {
 		reader->too_many = true;
 		return;
 	}
-	if (quoted && text[0] == '"' && !memchr(text, '\\', size)) {
+	if (writing == IPSAVE_QUOTED && text[0] == '"' && !memchr(text, '\\', size)) {
 		text++;
 		size -= 2;
-	} else if (quoted) {
+	} else if (writing == IPSAVE_QUOTED) {
 		text = unquote(reader, text, &size);
 	}
 	reader->words[reader->count++] = (struct ipsave_word){text, size, span};
+	reader->third_in_brackets |= writing == IPSAVE_BRACKETS && reader->count == 3;
 }
 
 void ipsave_reader_counters(struct ipsave_reader *reader, struct span span)
@@ -128,6 +121,7 @@ static void line_reset(struct ipsave_reader *reader)
 {
 	reader->count = 0;
 	reader->too_many = false;
+	reader->third_in_brackets = false;
 	reader->scratch_used = 0;
 	reader->has_counters = false;
 	reader->line_told = false;
@@ -170,6 +164,9 @@ void ipsave_reader_line(struct ipsave_reader *reader, enum ipsave_line_kind kind
 			struct span newline)
 {
 	size_t size = newline.hi - newline.lo;
+
+	if (kind == IPSAVE_CHAIN && reader->third_in_brackets)
+		ipsave_reader_counters(reader, reader->words[2].span);
 	const char *tail = text_at(reader, newline);
 	struct ipsave_line line = {
 		.kind = kind,

@@ -8,7 +8,7 @@
  *                                  print, or "opaque", "unknown"
  *   roundtrip diags FAMILY FILE    what there is to say about it, on standard error
  *   roundtrip guess FILE           4, 6 or ?
- *   roundtrip time FILE            the seconds that reading takes
+ *   roundtrip time FILE            the processor time that reading takes
  *
  * Status: 0 fine, 1 a difference, 2 usage, 3 the file is no snapshot (diagnostics on standard error).
  */
@@ -167,7 +167,7 @@ static double seconds(void)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
