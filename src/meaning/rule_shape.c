@@ -107,20 +107,54 @@ static void add_conntrack(struct ruleset *rules, struct rule *rule, const struct
 		match_add_option(rules, match, OPTION_CONNTRACK_CTDIR)->value.number = 0; /* ORIGINAL */
 }
 
-static void add_locality(struct ruleset *rules, struct rule *rule, enum locality locality)
+static void add_dst_type(struct ruleset *rules, struct rule *rule, bool negated, uint64_t types)
 {
-	struct match *match;
-	struct option *option;
+	struct match *match = rule_add_match(rules, rule, MODULE_ADDRTYPE);
+	struct option *option = match_add_option(rules, match, OPTION_ADDRTYPE_DST_TYPE);
 
-	if (locality == LOCALITY_ANY)
+	option->negated = negated;
+	option->value.bits = types;
+}
+
+static bool may_be_multicast(const struct prefix *destination)
+{
+	static const struct prefix multicast = {{FAMILY_IPV6, {0xff}}, 8};
+
+	return !destination || prefix_contains(destination, &multicast) || prefix_contains(&multicast, destination);
+}
+
+/*
+ * Broadcasts, multicasts and subnet anycasts are answered here, too: they are no transit. In IPv6 the types of one
+ * match are not alternatives: a set with MULTICAST in it never matches a unicast address (match_type6() of the kernel's
+ * xt_addrtype.c), and its negation lets every address of the host by. So MULTICAST stands alone.
+ */
+static void add_transit(struct ruleset *rules, struct rule *rule, const struct shape *shape)
+{
+	if (rules->family == FAMILY_IPV4) {
+		add_dst_type(rules, rule, true, TYPE_LOCAL | TYPE_BROADCAST | TYPE_MULTICAST);
 		return;
-	match = rule_add_match(rules, rule, MODULE_ADDRTYPE);
-	option = match_add_option(rules, match, OPTION_ADDRTYPE_DST_TYPE);
-	option->negated = locality != LOCALITY_HOST;
-	option->value.bits = TYPE_LOCAL;
-	/* Broadcasts, multicasts and subnet anycasts are answered here too: they are no transit. */
-	if (locality == LOCALITY_TRANSIT)
-		option->value.bits |= TYPE_MULTICAST | (rules->family == FAMILY_IPV4 ? TYPE_BROADCAST : TYPE_ANYCAST);
+	}
+	add_dst_type(rules, rule, true, TYPE_LOCAL | TYPE_ANYCAST);
+	if (may_be_multicast(shape->destination))
+		add_dst_type(rules, rule, true, TYPE_MULTICAST);
+}
+
+static void add_locality(struct ruleset *rules, struct rule *rule, const struct shape *shape)
+{
+	switch (shape->locality) {
+	case LOCALITY_ANY:
+		return;
+	case LOCALITY_HOST:
+		add_dst_type(rules, rule, false, TYPE_LOCAL);
+		return;
+	case LOCALITY_NOT_HOST:
+		add_dst_type(rules, rule, true, TYPE_LOCAL);
+		return;
+	case LOCALITY_TRANSIT:
+		add_transit(rules, rule, shape);
+		return;
+	}
+	BUG("locality %d", (int)shape->locality);
 }
 
 static void add_limit(struct ruleset *rules, struct rule *rule, const struct log_rule *log)
@@ -205,7 +239,7 @@ void shape_add(struct ruleset *rules, struct chain *chain, const struct shape *s
 	if (shape->hop_limit)
 		add_hop_limit(rules, rule, shape->hop_limit);
 	add_conntrack(rules, rule, shape);
-	add_locality(rules, rule, shape->locality);
+	add_locality(rules, rule, shape);
 	if (shape->log)
 		add_limit(rules, rule, shape->log);
 	if (shape->comment)
