@@ -42,6 +42,7 @@ bool toolbox_find(struct toolbox *out, const char *directory, unsigned time_limi
 /* What one backend holds of one family. */
 struct holding {
 	bool known;          /* it was read; else the rest is empty */
+	bool unusable;       /* the kernel has no such backend, so there is nothing */
 	bool suspected;      /* not read, but there is something: tables without their tools, or unreadable ones */
 	const char *summary; /* "filter 12 rules, nat 3 rules"; of others' rules */
 	size_t foreign;      /* rules of others, and built-in chains whose policy is DROP */

@@ -40,17 +40,14 @@ static bool others_may_write(const struct stat *status)
 	return (status->st_mode & S_IWOTH) || ((status->st_mode & S_IWGRP) && status->st_gid != 0);
 }
 
-/* Only root has something to lose by running another's program. */
-static bool is_trusted(const char *path, struct failure *failure)
+/* What `start` stands for, then each directory above it. */
+static bool is_trusted_path(const char *tool, const char *start, struct failure *failure)
 {
 	char real[PATH_MAX];
 	struct stat status;
 
-	if (geteuid() != 0)
-		return true;
-	if (!realpath(path, real))
-		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", path, strerror(errno));
-	/* The file, then each directory above it. */
+	if (!realpath(start, real))
+		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", start, strerror(errno));
 	for (;;) {
 		char *slash;
 
@@ -58,7 +55,7 @@ static bool is_trusted(const char *path, struct failure *failure)
 			return failure_set(failure, FAILURE_SYSTEM, "%s: %s", real, strerror(errno));
 		if (others_may_write(&status)) {
 			failure_set(failure, FAILURE_SYSTEM, "%s will not be run as root: others than root may write %s",
-				    path, *real ? real : "/");
+				    tool, *real ? real : "/");
 			return false;
 		}
 		slash = strrchr(real, '/');
@@ -66,6 +63,13 @@ static bool is_trusted(const char *path, struct failure *failure)
 			return true;
 		*slash = '\0';
 	}
+}
+
+/* Only root has something to lose by running another's program. A link is only as good as the place it lies in. */
+static bool is_trusted(const char *directory, const char *tool, struct failure *failure)
+{
+	return geteuid() != 0 ||
+	       (is_trusted_path(tool, directory, failure) && is_trusted_path(tool, tool, failure));
 }
 
 /* *out is NULL if there is none. False for one that is there and must not be used. */
@@ -82,7 +86,7 @@ static bool find_tool(const char **out, const char *directory, const char *name,
 		if (stat(path, &status) != 0 || !S_ISREG(status.st_mode) || access(path, X_OK) != 0)
 			continue;
 		*out = path;
-		return is_trusted(path, failure);
+		return is_trusted(list[i], path, failure);
 	}
 	return true;
 }
@@ -263,6 +267,8 @@ bool backend_choose(enum backend *out, const enum backend *wanted, enum backend_
 	}
 	if (nft != legacy)
 		*out = nft ? BACKEND_NFT : BACKEND_LEGACY;
+	else if (holdings[BACKEND_NFT][FAMILY_IPV4].unusable && toolbox->tools[BACKEND_LEGACY].save[FAMILY_IPV4])
+		*out = BACKEND_LEGACY;
 	else if (toolbox->has_preferred)
 		*out = toolbox->preferred;
 	else

@@ -230,7 +230,7 @@ static bool survey_backend(struct live *live, const struct toolbox *toolbox, enu
 		} else if (!read_rules(live, &readings[f], backend, (enum family)f, path, &said)) {
 			if (backend == BACKEND_NFT && (!wanted || *wanted != BACKEND_NFT) &&
 			    says_no_kernel_support(strbuf_str(&said))) {
-				holdings[f] = (struct holding){.known = true};
+				holdings[f] = (struct holding){.known = true, .unusable = true};
 				readings[f].problem = arena_strdup(live->arena, strbuf_str(&said));
 			} else {
 				ok = failure_set(live->failure, FAILURE_SYSTEM, "the live %s rules cannot be read: %s",
