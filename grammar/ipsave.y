@@ -58,7 +58,8 @@ static inline void ipsave_reader_skip_blanks(const struct ipsave_reader *reader,
 		span->lo++;
 }
 
-void ipsave_reader_back(struct ipsave_reader *reader, uint32_t size);
+/* The token that a line's first word is: "COMMIT", counters, or one of a rule. */
+int ipsave_reader_first_word(const char *text, size_t size);
 void ipsave_reader_unterminated(struct ipsave_reader *reader, struct span span);
 void ipsave_reader_binary(struct ipsave_reader *reader, struct span span);
 void ipsave_reader_word(struct ipsave_reader *reader, struct span span, enum ipsave_writing writing);
@@ -96,6 +97,7 @@ static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsav
 %token COMMENT  "a comment"
 %token COUNTERS "[packets:bytes] before a rule"
 %token WORD     "a word"
+%token RETURN   "a carriage return"
 %token NEWLINE  "the end of the line"
 
 %%
@@ -103,18 +105,20 @@ static void ipsave_yyerror(IPSAVE_YYLTYPE *location, void *scanner, struct ipsav
 dump: %empty | dump line ;
 
 line:
-  NEWLINE                 { ipsave_reader_blank_line(reader); }
-| COMMENT NEWLINE         { ipsave_reader_word(reader, @1, IPSAVE_BARE);
-			    ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
-| STAR WORD NEWLINE       { ipsave_reader_word(reader, @2, $2);
-			    ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
-| COLON words NEWLINE     { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @3); }
-| COMMIT NEWLINE          { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
-| words NEWLINE           { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
-| COUNTERS words NEWLINE  { ipsave_reader_counters(reader, @1);
-			    ipsave_reader_line(reader, IPSAVE_RULE, @1, @3); }
-| error NEWLINE           { ipsave_reader_bad_line(reader); yyerrok; }
+  end                 { ipsave_reader_blank_line(reader); }
+| COMMENT end         { ipsave_reader_word(reader, @1, IPSAVE_BARE);
+			ipsave_reader_line(reader, IPSAVE_COMMENT, @1, @2); }
+| STAR WORD end       { ipsave_reader_word(reader, @2, $2);
+			ipsave_reader_line(reader, IPSAVE_TABLE, @1, @3); }
+| COLON words end     { ipsave_reader_line(reader, IPSAVE_CHAIN, @1, @3); }
+| COMMIT end          { ipsave_reader_line(reader, IPSAVE_COMMIT, @1, @2); }
+| words end           { ipsave_reader_line(reader, IPSAVE_RULE, @1, @2); }
+| COUNTERS words end  { ipsave_reader_counters(reader, @1);
+			ipsave_reader_line(reader, IPSAVE_RULE, @1, @3); }
+| error end           { ipsave_reader_bad_line(reader); yyerrok; }
 ;
+
+end: NEWLINE | RETURN NEWLINE ;
 
 words:
   WORD        { ipsave_reader_word(reader, @1, $1); }

@@ -24,9 +24,26 @@ size_t ipsave_reader_fill(struct ipsave_reader *reader, char *buffer, size_t max
 	return size;
 }
 
-void ipsave_reader_back(struct ipsave_reader *reader, uint32_t size)
+static const char *skip_digits(const char *text)
 {
-	reader->next -= size;
+	while (*text >= '0' && *text <= '9')
+		text++;
+	return text;
+}
+
+int ipsave_reader_first_word(const char *text, size_t size)
+{
+	const char *colon, *bracket;
+
+	if (size == strlen("COMMIT") && memcmp(text, "COMMIT", size) == 0)
+		return TOK_COMMIT;
+	if (*text != '[')
+		return TOK_WORD;
+	colon = skip_digits(text + 1);
+	if (colon == text + 1 || *colon != ':')
+		return TOK_WORD;
+	bracket = skip_digits(colon + 1);
+	return bracket > colon + 1 && *bracket == ']' && bracket + 1 == text + size ? TOK_COUNTERS : TOK_WORD;
 }
 
 /* One diagnostic a line is enough: what follows in it is lost anyway. NULL if the line has had its own. */
