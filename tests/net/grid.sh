@@ -151,7 +151,7 @@ grid_judge() {
 	} | awk -v otherwise="$2" -v state="$3" -f "$here/judge.awk"
 }
 
-# grid CASE OTHERWISE STATE: asks all that STATE has an answer for. Status 1 if
+# grid DECLARATION OTHERWISE STATE: asks all that STATE has an answer for. Status 1 if
 # anything was not as declared: $work/wrong then says what. Sets asked to the number
 # of questions. STATE is plain, foreign, dropping or ufw (topology.sh).
 #
@@ -159,9 +159,8 @@ grid_judge() {
 # for a machine under load; what answered but should not have never is.
 # shellcheck disable=SC2034  # asked is for the callers
 grid() {
-	local case=$here/cases/$1.expect kinds=through
-	local covers_far=true
-	! grep -q '^unaffected far' "$case" || covers_far=false
+	local kinds=through covers_far=true
+	! grep -q '^unaffected far' "$1" || covers_far=false
 	case $3 in
 	plain) kinds+=,own,elsewhere,far ;;
 	foreign | ufw) kinds+=,own ;;
@@ -173,7 +172,7 @@ grid() {
 		grid_unaffected
 		grid_own
 		$covers_far || grid_far
-		cat "$case"
+		cat "$1"
 	} >"$work/declaration"
 
 	grid_fresh

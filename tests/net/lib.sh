@@ -57,8 +57,6 @@ net_begin() {
 	for tool in ip bridge conntrack iptables-nft iptables-legacy cc; do
 		command -v $tool >/dev/null || skip "needs $tool"
 	done
-	[ -x "$PEERWALL" ] || die "no $PEERWALL: run make first"
-
 	work=$(mktemp -d "${TMPDIR:-/tmp}/peerwall-net.XXXXXX")
 	# Two runs at once must not meet.
 	ns=pw-${work##*.}
@@ -67,6 +65,9 @@ net_begin() {
 	trap 'exit 143' TERM HUP
 	# The legacy tools share one lock over all namespaces unless told.
 	export XTABLES_LOCKFILE=$work/xtables.lock
+	# Ours, whatever is built meanwhile.
+	cp "$PEERWALL" "$work/peerwall" || die "no $PEERWALL: run make first"
+	PEERWALL=$work/peerwall
 	# What not_ok is shown must be there to be opened.
 	touch "$work/output" "$work/wrong"
 	probe=$work/probe
@@ -138,9 +139,15 @@ drop_new_empty_tables() {
 	' "$1" "$2"
 }
 
-# check_down NAME WHAT BEFORE
+# check_up POLICY...: apply succeeds. Says so only if not, as the grid says the rest.
+check_up() {
+	peerwall apply "$@" >"$work/output" 2>&1 ||
+		not_ok "$backend: apply $*: status $?" <"$work/output"
+}
+
+# check_down POLICY WHAT BEFORE
 check_down() {
-	if ! peerwall down "$work/$1.policy" >"$work/output" 2>&1; then
+	if ! peerwall down "$1" >"$work/output" 2>&1; then
 		not_ok "$2 down: status $?" <"$work/output"
 	fi
 	save_rules >"$work/after"

@@ -123,7 +123,7 @@ check_traffic() {
 # apply_to_and_fro WHAT POLICY POLICY
 apply_to_and_fro() {
 	local changes=0 policy
-	peerwall apply "$work/$2.policy" >"$work/output" 2>&1 || not_ok "$1 $backend: apply" <"$work/output"
+	check_up "$work/$2.policy"
 	traffic_start open
 	while traffic_goes_on; do
 		for policy in "$3" "$2"; do
@@ -192,9 +192,8 @@ run_reload() {
 		up_and_down "up and down" dropping
 		check_traffic "up and down" "$changes"
 		killed
-		peerwall apply "$work/this.policy" >"$work/output" 2>&1 ||
-			not_ok "killed half-way $backend: apply after it" <"$work/output"
-		check_down this "killed half-way $backend" "$work/before.ufw"
+		check_up "$work/this.policy"
+		check_down wg1 "killed half-way $backend" "$work/before.ufw"
 		ufw_remove
 		topology_down
 	done

@@ -7,10 +7,10 @@
 #   - it still is after others have added rules that accept and redirect everything;
 #   - and on hosts whose own rules drop by default;
 #   - down leaves the rules as they were.
-# The cases "mutants" (the grids notice broken rules) and "reload" (changes under
-# traffic) are in files of their own. Without names, all are run. One line each,
-# "N passed, N failed", status 1 on any failure; 77 where they cannot run, but 1 if
-# CI=true.
+# The case "beside" has two policies. "mutants" (the grids notice broken rules) and
+# "reload" (changes under traffic) are in files of their own. Without names, all are
+# run. One line each, "N passed, N failed", status 1 on any failure; 77 where they
+# cannot run, but 1 if CI=true.
 #
 # PEERWALL names the program to test, BACKENDS and OTHERWISE narrow what is run.
 
@@ -19,21 +19,15 @@
 # shellcheck source=reload.sh
 . "$(dirname "${BASH_SOURCE[0]}")/reload.sh" || exit 2
 
-# check_grid CASE OTHERWISE STATE
+# check_grid CASE OTHERWISE STATE [DECLARATION]
 check_grid() {
 	local what="$1 $backend $2"
 	[ "$3" = plain ] || what+=" $3"
-	if grid "$1" "$2" "$3"; then
+	if grid "${4:-$here/cases/$1.expect}" "$2" "$3"; then
 		ok "$what: $asked probes"
 	else
 		not_ok "$what: $(wc -l <"$work/wrong") of $asked probes" <"$work/wrong"
 	fi
-}
-
-# check_up NAME: apply succeeds. Prints only on failure, as the grid says the rest.
-check_up() {
-	peerwall apply "$work/$1.policy" >"$work/output" 2>&1 ||
-		not_ok "$1 $backend: apply, status $?" <"$work/output"
 }
 
 run_case() {
@@ -52,27 +46,51 @@ run_case_once() {
 	sed "s/@OTHERWISE@/$otherwise/" "$here/cases/$name.policy" >"$work/$name.policy"
 
 	save_rules >"$work/before"
-	check_up "$name"
+	check_up "$work/$name.policy"
 	check_grid "$name" "$otherwise" plain
 	save_rules >"$work/once"
-	check_up "$name"
+	check_up "$work/$name.policy"
 	save_rules >"$work/twice"
 	cmp -s "$work/once" "$work/twice" ||
 		not_ok "$name $backend $otherwise: applying twice" < <(diff "$work/once" "$work/twice")
 	foreign_add
 	check_grid "$name" "$otherwise" foreign
 	foreign_remove
-	check_down "$name" "$name $backend $otherwise" "$work/before"
+	check_down "$work/$name.policy" "$name $backend $otherwise" "$work/before"
 
 	for state in dropping ufw; do
 		"${state}_add"
 		save_rules >"$work/before.$state"
-		check_up "$name"
+		check_up "$work/$name.policy"
 		check_grid "$name" "$otherwise" $state
-		check_down "$name" "$name $backend $otherwise $state" "$work/before.$state"
+		check_down "$work/$name.policy" "$name $backend $otherwise $state" "$work/before.$state"
 		"${state}_remove"
 	done
 	topology_down
+}
+
+# Two policies side by side, taken away one by one by the names of their interfaces
+# when their files are gone.
+run_beside() {
+	for backend in ${BACKENDS:-nft legacy}; do
+		topology_up "$backend"
+		sed 's/@OTHERWISE@/drop/' "$here/cases/flagship.policy" >"$work/one.policy"
+		echo 'interface wg2 { expose tcp 22 to 10.2.2.0/24, fd00:2::/64; otherwise reject }' >"$work/two.policy"
+		{
+			sed '/^unaffected/d' "$here/cases/flagship.expect"
+			echo 'far * host,hostwg2 * refused'
+			echo 'far tcp host,hostwg2 22 open:host'
+		} >"$work/beside.expect"
+
+		save_rules >"$work/before"
+		check_up "$work/one.policy" "$work/two.policy"
+		rm "$work/one.policy" "$work/two.policy"
+		check_grid "beside" drop plain "$work/beside.expect"
+		peerwall down wg2 >"$work/output" 2>&1 || not_ok "beside $backend: down wg2" <"$work/output"
+		check_grid "beside, wg2 down" drop plain "$here/cases/flagship.expect"
+		check_down wg1 "beside $backend" "$work/before"
+		topology_down
+	done
 }
 
 net_begin
@@ -82,11 +100,11 @@ if [ $# -eq 0 ]; then
 		file=${file##*/}
 		cases+=("${file%.policy}")
 	done
-	cases+=(mutants reload)
+	cases+=(beside mutants reload)
 fi
 for name in "${cases[@]}"; do
 	case $name in
-	mutants | reload) "run_$name" ;;
+	beside | mutants | reload) "run_$name" ;;
 	*) run_case "$name" ;;
 	esac
 done

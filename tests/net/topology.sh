@@ -248,11 +248,11 @@ docker_again() {
 	done
 }
 
-# A host that by itself lets nothing in through the tunnels, not even neighbour
-# discovery. Docker has seen to FORWARD.
+# A host that by itself lets nothing in through wg1, not even neighbour discovery.
+# Docker has seen to FORWARD.
 dropping_rules() {
 	both -P INPUT "$2"
-	table6 "$1" INPUT ! -i wg+ -p ipv6-icmp -j ACCEPT
+	table6 "$1" INPUT ! -i wg1 -p ipv6-icmp -j ACCEPT
 }
 
 dropping_add() { dropping_rules -A DROP; }
