@@ -65,7 +65,9 @@ static void resolve_forward(struct resolver *resolver, struct interface_policy *
 
 	resolver_peers(resolver, &statement->from, &permission.from);
 	resolver_peers(resolver, &statement->to, &permission.to);
+	resolver->in_forward = true;
 	resolver_ports(resolver, &statement->ports, INTERN_NONE, &permission.services);
+	resolver->in_forward = false;
 	permission.services.any = statement->ports.items.len == 0;
 	if (from_via->kind != AST_WORD_NONE)
 		permission.from_via = resolver_interface(resolver, from_via);

@@ -106,6 +106,9 @@ const char *resolver_nearest(struct resolver *resolver, const struct ast_word *w
 			candidates[count++] = binding->name;
 	nearest = nearest_word(word->text, word->size, candidates, count);
 	free(candidates);
+	/* What was probably meant is not unused. */
+	if (nearest)
+		resolver->bindings.data[intern_find(&resolver->names, nearest, strlen(nearest))].used = true;
 	return nearest;
 }
 

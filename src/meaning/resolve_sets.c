@@ -350,7 +350,8 @@ static struct binding *find_service(struct resolver *resolver, const struct ast_
 			quote(resolver, word));
 	if (binding->item)
 		diag_label(resolver->diags, diag, binding->item->name.span, "defined here");
-	diag_label(resolver->diags, diag, SPAN_NONE, "names of a list of peers have a ',' between them");
+	if (resolver->in_forward)
+		diag_label(resolver->diags, diag, SPAN_NONE, "if they are meant as peers, a ',' is missing before them");
 	return NULL;
 }
 

@@ -41,6 +41,7 @@ struct resolver {
 	struct services services;
 	bool services_loaded;
 	int services_error;
+	bool in_forward;  /* its services stand right behind a list of peers */
 	size_t expansion; /* ranges made so far */
 	bool expansion_reported;
 };
@@ -51,7 +52,7 @@ void resolver_collect(struct resolver *resolver);
 /* Works out every definition. */
 void resolver_define(struct resolver *resolver);
 struct binding *resolver_find(struct resolver *resolver, const struct ast_word *word);
-/* The name of that kind that is spelled almost like the word, or NULL. */
+/* The name of that kind that is spelled almost like the word, or NULL. It counts as used. */
 const char *resolver_nearest(struct resolver *resolver, const struct ast_word *word, bool is_peers);
 void resolver_warn_unused(struct resolver *resolver);
 void resolver_warn_shared_ports(struct resolver *resolver);
