@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs the live tests: apply, down, status and diff against real kernels' rules in throwaway network namespaces, with
 # both backends, beside other programs' rules, and with everything going wrong that may.
-# `run.sh PROGRAM [CASE...]`; a case is a file of tests/live/cases without its ".sh".
+# `run.sh [CASE...]`; a case is a file of tests/live/cases without its ".sh". The program is $PEERWALL, or build/peerwall.
 set -u
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,6 @@ skip() {
 	exit 77
 }
 
-[ $# -ge 1 ] || { echo "usage: $0 PROGRAM [CASE...]" >&2; exit 2; }
 [ "$(id -u)" = 0 ] || skip "live tests need root"
 for tool in ip nsenter unshare setpriv flock jq nft iptables-nft-save iptables-legacy-save ip6tables-nft-save \
 	ip6tables-legacy-save; do
@@ -47,9 +46,8 @@ ip netns del "pwlive$$probe"
 # For all to read, so that nobody may run it too.
 chmod 755 "$work"
 program="$work/peerwall"
-cp "$1" "$program"
+cp "${PEERWALL:-$here/../../build/peerwall}" "$program" || exit 1
 chmod 755 "$program"
-shift
 LC_ALL=C
 # The hosts share this machine's /run, but not its lock.
 XTABLES_LOCKFILE="$work/xtables.lock"
