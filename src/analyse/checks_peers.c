@@ -137,33 +137,77 @@ static bool are_related(const struct sources *sources, const struct definition *
 	return mentions(sources, a, b->name) || mentions(sources, b, a->name);
 }
 
+/* A policy's definitions of peers, and the number of each one's set. */
+struct numbered_peers {
+	struct intern names;
+	VEC(const struct definition *) items; /* by the number of the name */
+	VEC(uint32_t) sets;
+};
+
+static void number_definitions(struct numbered_peers *out, const struct policy *policy, struct set_numbers *numbers,
+			       struct arena *arena)
+{
+	*out = (struct numbered_peers){0};
+	intern_init(&out->names, arena);
+	vec_each(definition, &policy->definitions) {
+		if (!definition->is_peers ||
+		    intern_add(&out->names, definition->name, strlen(definition->name)) != out->items.len)
+			continue;
+		vec_push(arena, &out->items, definition);
+		vec_push(arena, &out->sets, number_of_peers(numbers, &definition->peers));
+	}
+}
+
+/* Was it written as another name of a definition with the same addresses? */
+static bool is_alias(const struct numbered_peers *peers, const struct sources *sources, size_t index)
+{
+	size_t size;
+	const char *text = sources_text(sources, peers->items.data[index]->peers.span, &size);
+
+	for (size_t from = 0; from < size;) {
+		size_t to = from;
+		uint32_t number;
+
+		while (to < size && is_name_byte(text[to]))
+			to++;
+		number = intern_find(&peers->names, text + from, to - from);
+		if (number != INTERN_NONE && number != index && peers->sets.data[number] == peers->sets.data[index])
+			return true;
+		from = to + 1;
+	}
+	return false;
+}
+
+static void check_same_peers_in(struct check_run *run, const struct numbered_peers *peers, size_t set_count)
+{
+	const struct definition **first = arena_zalloc(run->arena, (set_count + 1) * sizeof(struct definition *));
+
+	for (size_t i = 0; i < peers->items.len; i++) {
+		const struct definition *definition = peers->items.data[i], **slot = &first[peers->sets.data[i]];
+		struct diag *diag;
+
+		if (is_alias(peers, run->input->sources, i))
+			continue;
+		if (!*slot) {
+			*slot = definition;
+			continue;
+		}
+		diag = diag_add(run->diags, CODE_SAME_PEERS, definition->span, "'%s' has the same addresses as '%s'",
+				definition->name, (*slot)->name);
+		diag_label(run->diags, diag, (*slot)->span, "'%s' is defined here", (*slot)->name);
+	}
+}
+
 void check_same_peers(struct check_run *run)
 {
 	struct set_numbers numbers = {.scratch = STRBUF_EMPTY};
 
 	vec_each(policy, &run->input->policies) {
-		VEC(const struct definition *) first = {0};
+		struct numbered_peers peers;
 
 		intern_init(&numbers.intern, run->arena);
-		vec_each(definition, &(*policy)->definitions) {
-			struct diag *diag;
-			uint32_t number;
-
-			if (!definition->is_peers)
-				continue;
-			number = number_of_peers(&numbers, &definition->peers);
-			if (number == first.len) {
-				vec_push(run->arena, &first, definition);
-				continue;
-			}
-			if (are_related(run->input->sources, definition, first.data[number]))
-				continue;
-			diag = diag_add(run->diags, CODE_SAME_PEERS, definition->span,
-					"'%s' has the same addresses as '%s'", definition->name,
-					first.data[number]->name);
-			diag_label(run->diags, diag, first.data[number]->span, "'%s' is defined here",
-				   first.data[number]->name);
-		}
+		number_definitions(&peers, *policy, &numbers, run->arena);
+		check_same_peers_in(run, &peers, numbers.intern.count);
 	}
 	strbuf_free(&numbers.scratch);
 }
