@@ -80,7 +80,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces or the corpus says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus fuzz
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check: $(CHECKS:%=check-%)
 	@echo "all checks passed"
@@ -123,6 +123,9 @@ check-live: $(BUILD)/peerwall
 
 check-net: $(BUILD)/peerwall
 	$(Q)tests/net/run.sh $(may_skip)
+
+check-lab: $(BUILD)/peerwall
+	$(Q)tests/lab/run.sh $(BUILD)/peerwall $(may_skip)
 
 check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/run.sh $(may_skip)

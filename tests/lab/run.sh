@@ -50,7 +50,7 @@ stop() { # pid file
 	local pid
 	pid=$(cat "$1" 2>/dev/null) || return 0
 	kill "$pid" 2>/dev/null
-	for _ in $(seq 100); do
+	for _ in $(seq 200); do
 		alive "$pid" || break
 		sleep 0.1
 	done
@@ -147,14 +147,19 @@ make_containers() {
 	for link in sh httpd; do ln -s busybox "$work/root/bin/$link"; done
 	tar -C "$work/root" -c . | docker_ import - bb >/dev/null || return 1
 	docker_ network create --subnet 172.18.0.0/16 --ipv6 --subnet fd00:d1::/64 media >/dev/null || return 1
-	docker_ run -d --restart always --network media -p 8096:8096 bb httpd -f -p 8096 >/dev/null &&
-		docker_ run -d --restart always --network media -p 873:873 bb httpd -f -p 873 >/dev/null
+	run_container 2 8096 && run_container 3 873
+}
+
+# With an address of its own, which it keeps when Docker restarts.
+run_container() { # last part of its address, port
+	docker_ run -d --restart always --stop-signal KILL --network media --ip "172.18.0.$1" --ip6 "fd00:d1::$1" \
+		-p "$2:$2" --name "c$2" bb httpd -f -p "$2" >/dev/null
 }
 
 # ---- looking ----
 
 reaches() { # from the peer: address port
-	in_peer timeout 2 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null
+	in_peer timeout 1 bash -c "exec 3<>/dev/tcp/$1/$2" 2>/dev/null
 }
 
 report() { # ok|not what
@@ -246,13 +251,14 @@ start_docker || exit 1
 only_jellyfin
 
 stage="another port published"
-docker_ run -d --network media -p 9000:9000 bb httpd -f -p 9000 >/dev/null
+run_container 9 9000
 expect closed 10.1.1.5 9000
 expect closed fd00:1::5 9000
+expect closed 172.18.0.9 9000
 expect open 10.1.1.5 8096
 
 stage="PostDown"
-docker_ rm -f "$(docker_ ps -lq)" >/dev/null
+docker_ rm -f c9000 >/dev/null
 wg_quick host down || exit 1
 saved >"$work/after"
 check "the rules are as before" diff <(LC_ALL=C sort "$work/before") <(LC_ALL=C sort "$work/after")
