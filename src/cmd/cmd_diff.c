@@ -142,9 +142,11 @@ static void print_json(struct live_command *command, const struct drift_list dri
 		else
 			json_decref(object);
 	}
+	json_object_set_new(root, "version", json_integer(LIVE_JSON_VERSION));
 	json_object_set_new(root, "backend", json_string(backend_name(command->live.backend)));
 	json_object_set_new(root, "same", json_boolean(same));
 	json_object_set_new(root, "families", families);
+	json_object_set_new(root, "exitCode", json_integer(same ? EXIT_FINE : EXIT_DRIFTED));
 	json_print(&text, root);
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);

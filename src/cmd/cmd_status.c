@@ -235,13 +235,14 @@ static void print_json(struct live_command *command, const struct status_list *l
 				json_array_append_new(families, family_json(&status->families[f], (enum family)f));
 		json_object_set_new(object, "interface", json_text(status->name, strlen(status->name)));
 		json_object_set_new(object, "state", json_string(state_names[status->state]));
-		json_object_set_new(object, "compared_with_policy", json_boolean(status->unit != NULL));
+		json_object_set_new(object, "comparedWithPolicy", json_boolean(status->unit != NULL));
 		json_object_set_new(object, "families", families);
 		json_array_append_new(interfaces, object);
 	}
+	json_object_set_new(root, "version", json_integer(LIVE_JSON_VERSION));
 	json_object_set_new(root, "backend", json_string(backend_name(command->live.backend)));
 	json_object_set_new(root, "interfaces", interfaces);
-	json_object_set_new(root, "exit_code", json_integer(exit_code(list)));
+	json_object_set_new(root, "exitCode", json_integer(exit_code(list)));
 	json_print(&text, root);
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);

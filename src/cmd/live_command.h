@@ -28,6 +28,9 @@
 	"  --timeout SECONDS    how long a tool may take (60)\n"                          \
 	"  --color WHEN         auto, always or never\n"
 
+/* Of what status and diff print as JSON: docs/json.md. */
+#define LIVE_JSON_VERSION 1
+
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8 };
 

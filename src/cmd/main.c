@@ -1,10 +1,12 @@
 #include "cmd.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct subcommand *const subcommands[] = {
 	&cmd_compile, &cmd_lint, &cmd_apply, &cmd_down, &cmd_status, &cmd_diff, &cmd_fmt,
@@ -50,10 +52,23 @@ static int finish(int status)
 	return status == EXIT_FINE ? EXIT_SYSTEM : status;
 }
 
+/* Started with one of 0-2 closed, a file that is opened would take its place, and messages would go there. */
+static void fill_standard_streams(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
 int main(int argc, char **argv)
 {
 	const struct subcommand *subcommand;
 
+	fill_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
 	if (argc < 2) {
 		print_overview(stderr);
