@@ -52,13 +52,13 @@ static int finish(int status)
 	return status == EXIT_FINE ? EXIT_SYSTEM : status;
 }
 
-/* Started with one of 0-2 closed, a file that is opened would take its place, and messages would go there. */
+/* Started with one of 0-2 closed, a file that is opened would take its place and get the messages. Writing fails still. */
 static void fill_standard_streams(void)
 {
 	int fd;
 
 	do
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/dev/null", O_RDONLY);
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd >= 0)
 		close(fd);
