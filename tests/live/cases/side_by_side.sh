@@ -28,6 +28,7 @@ refused 3 "a name and a pattern that covers it"
 check "both places are shown" test "$(grep -c '\.pw:1:' "$work/err")" = 2
 pw apply "$policies/pattern.pw"
 refused 3 "a pattern over what is loaded"
+check "by its number" says "[PW401 interface-loaded]"
 check "and how to go on" says "peerwall down wg"
 pw down 'wg+'
 refused 0 "down goes by the loaded name"
