@@ -1,6 +1,7 @@
 #include "foreign.h"
 
 #include <peerwall/lower.h>
+#include <peerwall/match_codec.h>
 
 #include <string.h>
 
@@ -20,7 +21,21 @@ static bool is_blank(const struct chain *chain)
 	return chain->builtin && !chain->policy_drop;
 }
 
-static void collect(struct lines *out, const struct table *table, struct arena *arena)
+/* The text that was read, or what prints the same again. */
+static const char *spell(const struct rule *rule, enum family family, struct arena *arena)
+{
+	struct strbuf text = STRBUF_EMPTY;
+	const char *kept;
+
+	if (rule->text)
+		return rule->text;
+	rule_encode(&text, family, rule);
+	kept = arena_strndup(arena, strbuf_str(&text), text.len);
+	strbuf_free(&text);
+	return kept;
+}
+
+static void collect(struct lines *out, const struct table *table, enum family family, struct arena *arena)
 {
 	vec_each(chain, &table->chains) {
 		if (!chain->builtin && own_chain_interface(arena, chain->name))
@@ -29,7 +44,7 @@ static void collect(struct lines *out, const struct table *table, struct arena *
 			vec_push(arena, &out->items, (struct line){chain->name, NULL, chain->policy_drop});
 		vec_each(rule, &chain->rules)
 			if (!own_jump_interface(arena, rule))
-				vec_push(arena, &out->items, (struct line){chain->name, rule->text, false});
+				vec_push(arena, &out->items, (struct line){chain->name, spell(rule, family, arena), false});
 	}
 }
 
@@ -47,14 +62,14 @@ static void print_line(struct strbuf *out, const struct line *line)
 		strbuf_addf(out, ":%s%s", line->chain, line->policy_drop ? " DROP" : "");
 }
 
-bool foreign_rules_differ(const struct table *before, const struct table *now, struct arena *arena, struct strbuf *line,
-			  bool *gone)
+bool foreign_rules_differ(const struct ruleset *before, const struct ruleset *now, enum table_id table,
+			  struct arena *arena, struct strbuf *line, bool *gone)
 {
 	struct lines old = {0}, new = {0};
 	size_t at = 0;
 
-	collect(&old, before, arena);
-	collect(&new, now, arena);
+	collect(&old, &before->tables[table], before->family, arena);
+	collect(&new, &now->tables[table], now->family, arena);
 	while (at < old.items.len && at < new.items.len && lines_equal(&old.items.data[at], &new.items.data[at]))
 		at++;
 	if (at == old.items.len && at == new.items.len)

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 
 /* If they differ, `line` is the first that does, *gone whether it is of `before`. */
-bool foreign_rules_differ(const struct table *before, const struct table *now, struct arena *arena, struct strbuf *line,
-			  bool *gone);
+bool foreign_rules_differ(const struct ruleset *before, const struct ruleset *now, enum table_id table,
+			  struct arena *arena, struct strbuf *line, bool *gone);
 
 #endif

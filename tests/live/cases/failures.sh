@@ -154,6 +154,19 @@ new_host
 load_foreign docker wg-quick
 remember
 
+# One that changes a rule of others among ours.
+make_tools
+make_tool "$v4" "cat >$tools/input" "! grep -q '^.filter' $tools/input ||" \
+	"	sed -i '/^COMMIT/i -R DOCKER-USER 1 -j ACCEPT' $tools/input" "exec $(real "$v4") \"\$@\" <$tools/input"
+pw apply "$other"
+check "a foreign rule changed: exit status 6" exits 6
+check "a foreign rule changed: it is told" says "-A DOCKER-USER -j RETURN\` is gone"
+check "ours are gone" nothing_of_ours
+pw_options=
+new_host
+load_foreign docker wg-quick
+remember
+
 # Ended from outside: a whole change or none. The tools are slow enough to be met.
 make_tools
 make_tool "$v4" "sleep 0.3" "exec $(real "$v4") \"\$@\""
