@@ -1,6 +1,7 @@
 #include "checks_run.h"
 
 #include <peerwall/checks.h>
+#include <peerwall/strbuf.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -144,11 +145,13 @@ bool check_is_on(const struct check_run *run, enum diag_code code)
 /* One comment of one policy, and which of its names have switched something off. */
 struct comment {
 	const struct suppression *suppression;
-	bool *used; /* by name */
+	bool *used;    /* by name; one for all copies of the comment */
+	bool is_first; /* of its copies */
 };
 
 struct comments {
 	VEC(struct comment) items; /* sorted by where what they cover begins, and so by where it ends */
+	VEC(bool *) used;           /* by place */
 };
 
 static int compare_comments(const void *left, const void *right)
@@ -160,16 +163,42 @@ static int compare_comments(const void *left, const void *right)
 	return 0;
 }
 
+/* Adds what tells a place in a file from all others, also where the file was read for several policies. */
+static bool add_place_key(struct strbuf *key, const struct sources *sources, struct span span)
+{
+	struct location place;
+
+	if (!sources_locate(sources, span.lo, &place))
+		return false;
+	strbuf_addf(key, "%s\n%u", place.source->name, span.lo - place.source->start);
+	return true;
+}
+
+static void add_comment(struct comments *comments, const struct check_run *run, struct intern *places,
+			const struct suppression *suppression)
+{
+	struct comment comment = {.suppression = suppression};
+	struct strbuf key = STRBUF_EMPTY;
+	uint32_t count = places->count, number;
+
+	add_place_key(&key, run->input->sources, suppression->span);
+	number = intern_add(places, strbuf_str(&key), key.len);
+	strbuf_free(&key);
+	comment.is_first = places->count > count;
+	if (comment.is_first)
+		vec_push(run->arena, &comments->used, arena_zalloc(run->arena, suppression->names.len + 1));
+	comment.used = comments->used.data[number];
+	vec_push(run->arena, &comments->items, comment);
+}
+
 static void comments_init(struct comments *comments, const struct check_run *run)
 {
-	vec_each(policy, &run->input->policies) {
-		vec_each(suppression, &(*policy)->suppressions) {
-			struct comment comment = {suppression, NULL};
+	struct intern places;
 
-			comment.used = arena_zalloc(run->arena, suppression->names.len + 1);
-			vec_push(run->arena, &comments->items, comment);
-		}
-	}
+	intern_init(&places, run->arena);
+	vec_each(policy, &run->input->policies)
+		vec_each(suppression, &(*policy)->suppressions)
+			add_comment(comments, run, &places, suppression);
 	if (comments->items.len)
 		qsort(comments->items.data, comments->items.len, sizeof *comments->items.data, compare_comments);
 }
@@ -246,7 +275,7 @@ static void report_useless(struct check_run *run, const struct comments *comment
 			const struct check *check;
 			enum diag_code code;
 
-			if (comment->used[i] || !diag_code_find(name, strlen(name), &code))
+			if (!comment->is_first || comment->used[i] || !diag_code_find(name, strlen(name), &code))
 				continue;
 			check = check_find(code);
 			if (!check || !has_run(run, check) || cannot_be_suppressed(run, code))
@@ -273,6 +302,20 @@ static enum severity settled_severity(const struct check_run *run, const struct 
 	return severity;
 }
 
+/* A file that several policies include is read for each; what is found in it is said once. */
+static bool is_repeated(struct check_run *run, const struct diag *diag)
+{
+	struct strbuf key = STRBUF_EMPTY;
+	uint32_t count = run->reported.count;
+	bool placed = add_place_key(&key, run->input->sources, diag->span);
+
+	strbuf_addf(&key, "\n%d\n%s", (int)diag->code, diag->message);
+	if (placed)
+		intern_add(&run->reported, strbuf_str(&key), key.len);
+	strbuf_free(&key);
+	return placed && run->reported.count == count;
+}
+
 /* Gives the diagnostics from the `first` one on their severities; what is off or switched off leaves the list. */
 static void settle(struct check_run *run, struct comments *comments, size_t first)
 {
@@ -288,6 +331,8 @@ static void settle(struct check_run *run, struct comments *comments, size_t firs
 		if (diag->severity == SEVERITY_OFF)
 			continue;
 		comment = cannot_be_suppressed(run, diag->code) ? NULL : comment_for(comments, diag);
+		if (is_repeated(run, diag))
+			continue;
 		if (!comment) {
 			diags->all.data[kept++] = diag;
 			continue;
@@ -333,6 +378,7 @@ bool checks_run(const struct check_input *input, const struct check_settings *se
 		if (has_run(&run, &checks[i]))
 			checks[i].run(&run);
 	comments_init(&comments, &run);
+	intern_init(&run.reported, run.arena);
 	settle(&run, &comments, 0);
 	settled = diags->all.len;
 	if (check_is_on(&run, CODE_USELESS_SUPPRESSION)) {

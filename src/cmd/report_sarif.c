@@ -219,6 +219,15 @@ static json_t *results_array(struct sarif *sarif)
 	return results;
 }
 
+/* A file that could not be read is a failure of the run, not a finding in it. */
+static bool was_successful(const struct diags *diags)
+{
+	vec_each(diag, &diags->all)
+		if ((*diag)->code == CODE_FILE_UNREADABLE)
+			return false;
+	return true;
+}
+
 void report_write_sarif(struct strbuf *out, const struct report *report)
 {
 	struct sarif sarif = {
@@ -236,7 +245,8 @@ void report_write_sarif(struct strbuf *out, const struct report *report)
 	run = json_object();
 	json_object_set_new(run, "tool", json_pack("{s:o}", "driver", driver));
 	json_object_set_new(run, "columnKind", json_string("unicodeCodePoints"));
-	json_object_set_new(run, "invocations", json_pack("[{s:b, s:i}]", "executionSuccessful", 1, "exitCode",
+	json_object_set_new(run, "invocations", json_pack("[{s:b, s:i}]", "executionSuccessful",
+							  was_successful(report->diags), "exitCode",
 							  report->exit_code));
 	json_object_set_new(run, "artifacts", sarif.artifacts);
 	json_object_set_new(run, "results", results);
