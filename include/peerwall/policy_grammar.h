@@ -98,6 +98,7 @@ struct policy_parser {
 	bool skip_block;          /* its block's "{" was read already */
 	int block;                /* 0, or the keyword of the block that is open */
 	struct span block_open;   /* its "{" */
+	size_t open_ahead;        /* the offset of a "{" that is known to be the next word */
 	unsigned stray_closes;    /* how many "}" too many are to be expected */
 };
 

@@ -50,7 +50,7 @@ static void collect_definition(struct resolver *resolver, const struct ast_item 
 		diag = diag_add(resolver->diags, CODE_WRONG_KIND, name->span, "%s cannot be the name of a definition",
 				describe_word_kind(name));
 		diag_label(resolver->diags, diag, SPAN_NONE,
-			   "names begin with a letter and go on with letters, digits, '_', '-' and '.'");
+			   "names begin with a letter of a-z or A-Z and go on with these, 0-9, '_', '-' and '.'");
 		return;
 	}
 	number = intern_add(&resolver->names, name->text, name->size);

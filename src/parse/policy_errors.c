@@ -339,6 +339,6 @@ void policy_report_bad_word(struct policy_parser *parser, struct span span, cons
 		diag_suggest(diags, diag, "%.*s+", (int)size - 1, text);
 	else
 		diag_label(diags, diag, SPAN_NONE,
-			   "names begin with a letter and go on with letters, digits, '_', '-' and '.'; "
+			   "names begin with a letter of a-z or A-Z and go on with these, 0-9, '_', '-' and '.'; "
 			   "unusual names of interfaces are put in quotes");
 }

@@ -372,6 +372,28 @@ static void close_block(struct policy_parser *parser, struct token token)
 	enqueue(parser, token);
 }
 
+/* Is a block's "{" the next word, perhaps some lines below? */
+static bool open_is_next(struct policy_parser *parser)
+{
+	const char *text = parser->source->text;
+	size_t at = parser->scanner.offset, size = parser->source->size;
+
+	if (parser->block || (parser->context != TOK_INTERFACE && parser->context != TOK_TEST))
+		return false;
+	/* Found before, at one of the lines between. */
+	if (at <= parser->open_ahead)
+		return true;
+	while (at < size && strchr(" \t\r\n#", text[at])) {
+		const char *end = text[at] == '#' ? memchr(text + at, '\n', size - at) : text + at + 1;
+
+		at = end ? (size_t)(end - text) : size;
+	}
+	if (at == size || text[at] != '{')
+		return false;
+	parser->open_ahead = at;
+	return true;
+}
+
 /* One raw word from the text into none, one or several tokens of the queue. */
 static void feed(struct policy_parser *parser)
 {
@@ -391,8 +413,8 @@ static void feed(struct policy_parser *parser)
 		return;
 	case RAW_NEWLINE:
 		parser->fresh_line = true;
-		/* A list goes on behind a comma. */
-		if (!between && last != TOK_COMMA && last != TOK_EQUALS)
+		/* A list goes on behind a comma, and the "{" may stand in a line of its own. */
+		if (!between && last != TOK_COMMA && last != TOK_EQUALS && !open_is_next(parser))
 			enqueue(parser, plain_token(TOK_END, parser->end, parser->end));
 		return;
 	case RAW_SEMICOLON:

@@ -53,6 +53,7 @@ static const struct {
 	 "  (forward (from a) (to b) (via \"e f\")))\n"},
 	{"interface wg1 { otherwise reject log \"x\\\"\\\\y\" limit 1/day }",
 	 "(interface (words wg1)\n  (otherwise (refusal reject) (log \"x\\\"\\\\y\") (limit 1/day)))\n"},
+	{"interface wg1 # c\n\n# own\n{\n}\ntest\n{ a can s }", "(interface (words wg1))\n(test\n  (assertion can (from a) (ports (s))))\n"},
 	{"test { laptop can tcp 22; lan cannot tcp 873\nlan can ping; 10.0.0.1, b cannot s at 172.18.0.2 }",
 	 "(test\n  (assertion can (from laptop) (ports (tcp 22)))\n  (assertion cannot (from lan) (ports (tcp 873)))\n"
 	 "  (assertion can ping (from lan))\n  (assertion cannot (from 10.0.0.1 b) (at 172.18.0.2) (ports (s))))\n"},
@@ -87,6 +88,9 @@ static const struct {
 	/* A mistyped keyword before a block costs nothing of the block. */
 	{"interfce wg1 { expose tcp 1 too any; allow ping from any }", "1:1 syntax-error, 1:29 syntax-error"},
 	{"foo wg1 { a; b; { c } d }\npeers", "1:1 syntax-error, 2:6 syntax-error"},
+	{"interface\n{ expose }\npeers", "2:1 syntax-error, 3:6 syntax-error"},
+	{"interface a b\n{ expose }\npeers", "1:13 syntax-error, 3:6 syntax-error"},
+	{"interface a\npeers b\n", "1:12 syntax-error, 2:8 syntax-error"},
 	{"interface { expose }\npeers", "1:11 syntax-error, 2:6 syntax-error"},
 	{"interface wg1 {\nexpose tcp 1 to any\npeers a = any\ninterface wg2 {}\n", "3:1 syntax-error"},
 	{"interface wg1 {\ninterface wg2 {}\n}\n", "2:1 syntax-error"},
@@ -376,6 +380,7 @@ static const struct {
 	{"test{a can tcp 1;bcd cannot ping at any}", "test {\n    a   can    tcp 1\n    bcd cannot ping at any\n}\n"},
 	{"interface $i { forward from $a via $b to $c tcp $d, $e log $f limit $g burst $h; otherwise $j }",
 	 "interface $i {\n    forward from $a via $b to $c tcp $d, $e log $f limit $g burst $h\n    otherwise $j\n}\n"},
+	{"interface a # x\n# y\n\n{ # z\n}", "interface a {                           # x\n    # y\n\n    # z\n}\n"},
 	{"include   \"a b\\\"\"", "include \"a b\\\"\"\n"},
 };
 
