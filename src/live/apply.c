@@ -5,7 +5,9 @@
 
 #include <peerwall/emit.h>
 #include <peerwall/generation.h>
+#include <peerwall/match_codec.h>
 
+#include <string.h>
 #include <time.h>
 
 #define DRIFT_NOTES_MAX 5
@@ -283,6 +285,40 @@ static bool check_tables(struct transaction *transaction, const struct plan plan
 	return true;
 }
 
+static bool deletes_chain(const struct edit *edit, const char *chain)
+{
+	vec_each(command, &edit->commands)
+		if (command->kind == COMMAND_DELETE_CHAIN && strcmp(command->chain, chain) == 0)
+			return true;
+	return false;
+}
+
+/* The tools would refuse to delete a chain in use, and legacy ones would not even say why. */
+static bool check_references(struct live *live, enum family family, const struct edit *edit)
+{
+	vec_each(chain, &live->rules[family].tables[edit->table].chains) {
+		if (!chain->builtin && own_chain_interface(live->arena, chain->name))
+			continue;
+		vec_each(rule, &chain->rules) {
+			bool jumps = rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
+			struct strbuf text = STRBUF_EMPTY;
+
+			if (rule->opaque || !jumps || own_jump_interface(live->arena, rule) ||
+			    !deletes_chain(edit, rule->target.chain))
+				continue;
+			rule_encode(&text, family, rule);
+			failure_set(live->failure, FAILURE_CONFLICT,
+				    "%s, table %s: a rule that is not peerwall's uses its chain %s: `-A %s %s`",
+				    family_name(family), table_names[edit->table], rule->target.chain, chain->name,
+				    strbuf_str(&text));
+			failure_note(live->failure, "delete that rule first; nothing was changed");
+			strbuf_free(&text);
+			return false;
+		}
+	}
+	return true;
+}
+
 bool change_run(struct live *live, const struct change *change)
 {
 	struct transaction transaction = {.live = live, .change = change};
@@ -293,6 +329,10 @@ bool change_run(struct live *live, const struct change *change)
 		return true;
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		plan_own_part(&transaction.before[f], &live->rules[f], &change->interfaces, live->arena);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		vec_each(edit, &plans[f].edits)
+			if (!check_references(live, (enum family)f, edit))
+				return false;
 	if (!check_tables(&transaction, plans))
 		return false;
 	if (go_forward(&transaction, plans))

@@ -84,3 +84,15 @@ check "and shown" says "nothing jumps to the chain"
 pw down wg1
 check "it goes down" exits 0
 check "and is gone" rules_as_before
+
+# Another program's rule that uses our chain: it has to go first.
+pw apply "$policy"
+in_host "iptables-$backend" -w 5 -t mangle -A FORWARD -i wg9 -j PW-wg1
+rules >"$work/before"
+pw down wg1
+refused 3 "a chain that others use"
+check "their rule is shown" says "\`-A FORWARD -i wg9 -j PW-wg1\`"
+in_host "iptables-$backend" -w 5 -t mangle -D FORWARD -i wg9 -j PW-wg1
+pw down wg1
+check "without it, down" exits 0
+check "all is gone" nothing_of_ours
