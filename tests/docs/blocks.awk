@@ -24,4 +24,7 @@ open && /^```$/ {
 
 open { print >file }
 
-END { exit open }
+# Nobody would run it.
+!open && /^ +```/ { indented = 1 }
+
+END { exit open || indented }

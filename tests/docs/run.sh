@@ -198,7 +198,7 @@ run_document() {
 	mkdir -p "$blocks"
 	chmod 777 "$blocks"
 	if ! awk -v directory="$blocks" -f "$here/blocks.awk" "$document" >"$directory/list"; then
-		not_ok "$document" <<<"a block has no end"
+		not_ok "$document" <<<"a block has no end, or is indented, so that it would not be run"
 		return
 	fi
 	[ -s "$directory/list" ] || return
