@@ -321,17 +321,32 @@ static bool lets_by(const struct table *table, const struct accepting *accepting
 	return rule->target.kind == TARGET_ACCEPT;
 }
 
-/* One pass: the first rule that lets packets by, and then each jump of ours that it comes before. */
+/* The first rule of each pair of interface matches is enough: more pairs than interfaces there are seldom. */
+static bool is_new_pair(struct intern *pairs, const struct rule *rule, struct strbuf *scratch)
+{
+	uint32_t count = pairs->count;
+
+	strbuf_reset(scratch);
+	strbuf_addf(scratch, "%d%s/%d%s", rule->in.negated, rule->in.name ? rule->in.name : "", rule->out.negated,
+		    rule->out.name ? rule->out.name : "");
+	intern_add(pairs, strbuf_str(scratch), scratch->len);
+	return pairs->count > count;
+}
+
+/* One pass: the rules that let packets by, and then each jump of ours that one of them comes before. */
 static void check_overtaken_in(struct check_run *run, const struct table *table, const struct accepting *accepting,
 			       const struct chain *chain)
 {
 	VEC(const struct rule *) before = {0};
+	struct strbuf scratch = STRBUF_EMPTY;
+	struct intern pairs;
 
+	intern_init(&pairs, run->arena);
 	vec_each(rule, &chain->rules) {
 		const char *interface = own_jump_interface(run->arena, rule);
 
 		if (!interface) {
-			if (lets_by(table, accepting, rule))
+			if (lets_by(table, accepting, rule) && is_new_pair(&pairs, rule, &scratch))
 				vec_push(run->arena, &before, rule);
 			continue;
 		}
@@ -347,6 +362,7 @@ static void check_overtaken_in(struct check_run *run, const struct table *table,
 			break;
 		}
 	}
+	strbuf_free(&scratch);
 }
 
 /* What these tables refuse is final; in filter our rules only grant, and others may grant before them. */
