@@ -377,29 +377,6 @@ void check_notrack(struct check_run *run)
 
 /* ---- refused before or after all ---- */
 
-static bool is_plain_refusal(const struct rule *rule)
-{
-	if (!rule_refuses(rule) || !rule->in.name || rule->in.negated || rule->source.present ||
-	    rule->destination.present || rule->out.name || rule->fragment != FRAGMENT_NONE)
-		return false;
-	vec_each(match, &rule->matches)
-		switch (match->module) {
-		case MODULE_COMMENT:
-			break;
-		case MODULE_TCP:
-		case MODULE_UDP:
-		case MODULE_SCTP:
-		case MODULE_MULTIPORT:
-			/* Destination ports alone; rule_ports() reads them. */
-			if (match->options.len > 1)
-				return false;
-			break;
-		default:
-			return false;
-		}
-	return true;
-}
-
 static const struct permission_place *first_exposed(const struct check_run *run, const struct rule *rule)
 {
 	struct port_list ports;
@@ -417,9 +394,8 @@ static const struct permission_place *first_exposed(const struct check_run *run,
 	if (!by_ports) {
 		const struct port_map *map = &run->exposed[protocol];
 
-		vec_each(match, &rule->matches)
-			if (match->module != MODULE_COMMENT && match->options.len)
-				return NULL;
+		if (rule_has_options(rule))
+			return NULL;
 		return map->items.len ? &run->permissions.data[map->items.data[0].owner] : NULL;
 	}
 	vec_each(range, &ports.ranges) {
@@ -445,7 +421,7 @@ static void check_foreign_drops_in(struct check_run *run, const struct table *ta
 		const struct permission_place *place;
 		struct diag *diag;
 
-		if (!is_plain_refusal(rule) || !policy_interface_met(run, &rule->in))
+		if (!rule_is_plain_refusal(rule) || !policy_interface_met(run, &rule->in))
 			continue;
 		place = first_exposed(run, rule);
 		if (!place || !block_has(place->interface, rule->in.name))

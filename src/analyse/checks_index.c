@@ -102,6 +102,14 @@ bool rule_is_unconditional(const struct rule *rule)
 	return true;
 }
 
+bool rule_has_options(const struct rule *rule)
+{
+	vec_each(match, &rule->matches)
+		if (match->module != MODULE_COMMENT && match->options.len)
+			return true;
+	return false;
+}
+
 bool rule_target_is(const struct rule *rule, enum module_id module)
 {
 	return !rule->opaque && rule->target.kind == TARGET_EXTENSION && rule->target.extension.module == module;
@@ -129,6 +137,29 @@ bool rule_is_terminal(const struct rule *rule)
 bool rule_refuses(const struct rule *rule)
 {
 	return !rule->opaque && (rule->target.kind == TARGET_DROP || rule_target_is(rule, MODULE_T_REJECT));
+}
+
+bool rule_is_plain_refusal(const struct rule *rule)
+{
+	if (!rule_refuses(rule) || !rule->in.name || rule->in.negated || rule->source.present ||
+	    rule->destination.present || rule->out.name || rule->fragment != FRAGMENT_NONE)
+		return false;
+	vec_each(match, &rule->matches)
+		switch (match->module) {
+		case MODULE_COMMENT:
+			break;
+		case MODULE_TCP:
+		case MODULE_UDP:
+		case MODULE_SCTP:
+		case MODULE_MULTIPORT:
+			/* Destination ports alone; rule_ports() reads them. */
+			if (match->options.len > 1)
+				return false;
+			break;
+		default:
+			return false;
+		}
+	return true;
 }
 
 bool rule_ports(const struct rule *rule, struct port_list *out)

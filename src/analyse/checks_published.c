@@ -194,11 +194,38 @@ void check_published_not_exposed(struct check_run *run)
 
 /* ---- rules in INPUT that destination NAT leads past ---- */
 
+static const struct dnat *first_published(const struct snapshot_index *index, enum protocol protocol)
+{
+	const struct port_map *map = &index->published[protocol];
+
+	return map->items.len ? &index->dnats.data[map->items.data[0].owner] : NULL;
+}
+
+/* "-i wg1 -j REJECT": all that comes in by the interface, or all of a protocol. Published ports do not end here. */
+static const struct dnat *find_way_past_all(const struct snapshot_index *index, const struct rule *rule)
+{
+	enum protocol protocol;
+
+	if (!rule_is_plain_refusal(rule) || rule->protocol.negated)
+		return NULL;
+	if (rule->protocol.present)
+		return protocol_of_number(rule->protocol.number, &protocol) ? first_published(index, protocol) : NULL;
+	for (int i = 0; i < PROTOCOL_COUNT; i++) {
+		const struct dnat *dnat = first_published(index, (enum protocol)i);
+
+		if (dnat)
+			return dnat;
+	}
+	return NULL;
+}
+
 static const struct dnat *find_way_past(const struct snapshot_index *index, const struct rule *rule)
 {
 	enum protocol protocol;
 	struct port_list ports;
 
+	if (!rule_has_options(rule))
+		return find_way_past_all(index, rule);
 	if (!rule->protocol.present || rule->protocol.negated ||
 	    !protocol_of_number(rule->protocol.number, &protocol) || !rule_ports(rule, &ports))
 		return NULL;

@@ -100,11 +100,15 @@ bool protocol_of_number(uint8_t number, enum protocol *out);
 
 /* Does every packet that comes by match? Comments are no condition; an opaque rule is not unconditional. */
 bool rule_is_unconditional(const struct rule *rule);
+/* Does a match other than a comment ask for something? A bare "-m tcp" does not. */
+bool rule_has_options(const struct rule *rule);
 /* Does the packet's way through this chain end here, whenever the rule matches? */
 bool rule_is_terminal(const struct rule *rule);
 bool rule_target_is(const struct rule *rule, enum module_id module);
 /* DROP or REJECT */
 bool rule_refuses(const struct rule *rule);
+/* It refuses what comes in by a certain interface, and asks at most for a protocol and for destination ports. */
+bool rule_is_plain_refusal(const struct rule *rule);
 
 /*
  * The destination ports that the rule asks for, in `out`; false if it does not ask by ports, or asks in a way

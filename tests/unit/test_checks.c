@@ -135,6 +135,11 @@ static const struct row rows[] = {
 	 NAT(DNAT("873", "873")) FILTER("", "-A INPUT -p tcp -m tcp --dport 800:900 -j REJECT\n"), 1},
 	{"bypassed-input-rule", WG1("allow ping from lan\n"),
 	 NAT(DNAT("873", "873")) FILTER("", "-A INPUT -p tcp -m tcp --dport 22 -j REJECT\n"), 0},
+	/* all of the interface, as hand-written scripts have it; but not the host's last word */
+	{"bypassed-input-rule", WG1("allow ping from lan\n"),
+	 NAT(DNAT("873", "873")) FILTER("", "-A INPUT -i wg1 -j REJECT\n-A INPUT -i wg1 -p udp -j DROP\n"), 1},
+	{"bypassed-input-rule", WG1("allow ping from lan\n"),
+	 NAT(DNAT("873", "873")) FILTER("", "-A INPUT -j DROP\n-A INPUT -i eth0 -j DROP\n"), 0},
 	{"docker-direct-drop", WG1("forward from lan to 172.18.0.2 via br0\n"),
 	 RAW("-A PREROUTING -d 172.18.0.2/32 ! -i br0 -j DROP\n"), 1},
 	{"docker-direct-drop", WG1("forward from lan to 172.18.0.3 via br0\n"),
