@@ -52,7 +52,7 @@ struct address_list {
 struct decode_note {
 	const char *reason;   /* words for a message; NULL if all went well */
 	size_t word;          /* the word it is about */
-	const char *undeclared; /* a chain that -g goes to and the table does not have, or NULL */
+	const char *undeclared; /* a chain that the rule goes to and the table does not have, or NULL */
 	/* "-s A,B" stands for several rules: all but the first of each list; the rule itself has the first. */
 	struct address_list more_sources;
 	struct address_list more_destinations;

@@ -24,7 +24,7 @@ struct match_cache {
 	struct cached_match places[MATCH_CACHE_SIZE];
 };
 
-/* NULL if it is not there. */
+/* NULL if it is not there. What it gives is good until the next put. */
 const struct match *match_cache_find(const struct match_cache *cache, const char *text, uint32_t size, bool target);
 void match_cache_put(struct match_cache *cache, const char *text, uint32_t size, bool target, const struct match *match);
 

@@ -14,7 +14,8 @@ struct open_match {
 	enum module_id module;
 	const struct ipsave_word *opaque; /* MODULE_OPAQUE: its name, and the words behind it */
 	size_t opaque_count;
-	const struct match *cached; /* it was decoded before */
+	bool cached; /* it was decoded before: */
+	struct match known; /* a copy, since the cache may give its place away while the rule is still read */
 	size_t name;  /* the word that is its name; 0 if it came unannounced */
 	size_t taken; /* how many words it has taken, with its name ... */
 	size_t end;   /* ... and the one behind the last of them */
@@ -255,6 +256,7 @@ static const char *raw_text(const struct decoding *decoding, size_t from, size_t
 static bool take_cached(struct decoding *decoding, struct open_match *match, bool target)
 {
 	size_t end = decoding->at;
+	const struct match *known;
 	const char *text;
 	uint32_t size;
 
@@ -266,10 +268,13 @@ static bool take_cached(struct decoding *decoding, struct open_match *match, boo
 	while (end < decoding->count && !begins_part(&decoding->words[end]))
 		end++;
 	text = raw_text(decoding, match->name, end, &size);
-	match->cached = match_cache_find(decoding->decoder->cache, text, size, target);
-	if (match->cached)
-		decoding->at = end;
-	return match->cached;
+	known = match_cache_find(decoding->decoder->cache, text, size, target);
+	if (!known)
+		return false;
+	match->cached = true;
+	match->known = *known;
+	decoding->at = end;
+	return true;
 }
 
 static bool decode_match(struct decoding *decoding)
@@ -294,6 +299,16 @@ static const char *interned_chain(const struct table *table, const struct ipsave
 	uint32_t number = intern_find(&table->names, word->text, word->size);
 
 	return number == INTERN_NONE ? NULL : table->names.strings[number];
+}
+
+/* Targets are named in capitals and digits, all that there ever were; any other name is a chain's. */
+static bool may_be_target(const struct ipsave_word *word)
+{
+	for (uint32_t i = 0; i < word->size; i++)
+		if (!(word->text[i] >= 'A' && word->text[i] <= 'Z') && !(word->text[i] >= '0' && word->text[i] <= '9') &&
+		    word->text[i] != '_')
+			return false;
+	return word->size > 0;
 }
 
 static bool decode_target(struct decoding *decoding, bool jump)
@@ -326,7 +341,7 @@ static bool decode_target(struct decoding *decoding, bool jump)
 		target->kind = jump ? TARGET_JUMP : TARGET_GOTO;
 		return true;
 	}
-	if (!jump) {
+	if (!jump || !may_be_target(word)) {
 		decoding->note->undeclared = arena_strndup(decoding->arena, word->text, word->size);
 		return refuse(decoding, decoding->at - 1, "there is no such chain");
 	}
@@ -613,7 +628,7 @@ static bool close_match(struct decoding *decoding, const struct open_match *open
 	const char *reason;
 
 	if (open->cached) {
-		*out = *open->cached;
+		*out = open->known;
 		return true;
 	}
 	*out = (struct match){.module = open->module};

@@ -40,7 +40,7 @@ static void weigh_word(struct evidence *evidence, const char *option, size_t opt
 	if (is(option, option_size, "-s") || is(option, option_size, "-d")) {
 		weigh_address(evidence, word, size);
 	} else if (is(option, option_size, "-p")) {
-		evidence->ipv4 |= is(word, size, "icmp");
+		/* "-p icmp" is legal in IPv6 rules, too, though it matches nothing there. */
 		evidence->ipv6 |= is(word, size, "ipv6-icmp") || is(word, size, "icmpv6");
 	} else if (is(option, option_size, "-m")) {
 		evidence->ipv4 |= is(word, size, "icmp") || is(word, size, "ttl");

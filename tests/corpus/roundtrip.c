@@ -8,6 +8,9 @@
  *                                  print, or "opaque", "unknown"
  *   roundtrip diags FAMILY FILE    what there is to say about it, on standard error
  *   roundtrip guess FILE           4, 6 or ?
+ *   roundtrip words                a payload with a rule for each of many names of interfaces: every byte that the
+ *                                  kernel allows in one, alone, at the start, within and at the end
+ *   roundtrip names                these names as iptables-save prints them, "-A FORWARD -i NAME"
  *   roundtrip time FILE            the processor time that reading takes
  *
  * Status: 0 fine, 1 a difference, 2 usage, 3 the file is no snapshot (diagnostics on standard error).
@@ -163,6 +166,54 @@ static int rules(const char *family)
 	return 0;
 }
 
+/* dev_valid_name() of the kernel's net/core/dev.c: no blanks, no "/" and ":"; its isspace() has 0xa0, too. */
+static bool is_name_byte(unsigned char c)
+{
+	return c != 0 && c != '/' && c != ':' && c != ' ' && (c < '\t' || c > '\r') && c != 0xa0;
+}
+
+static void name_form(char *out, const char *form, int c)
+{
+	for (; *form; form++)
+		if (*form == '%') {
+			*out++ = (char)c;
+			form++;
+		} else {
+			*out++ = *form;
+		}
+	*out = '\0';
+}
+
+static int names(bool payload)
+{
+	static const char *const forms[] = {"%c", "%ca", "a%c", "a%cb", "%c%cb", "a%c%c"};
+	struct strbuf out = STRBUF_EMPTY;
+
+	if (payload)
+		strbuf_adds(&out, "*filter\n");
+	for (int c = 1; c < 256; c++)
+		for (size_t i = 0; is_name_byte((unsigned char)c) && i < sizeof forms / sizeof *forms; i++) {
+			char name[16];
+
+			if (c == '+' && (i == 0 || i == 2 || i == 5))
+				continue; /* patterns, not names */
+			if (c == '.' && (i == 0))
+				continue;
+			name_form(name, forms[i], c);
+			strbuf_adds(&out, "-A FORWARD -i ");
+			if (payload)
+				word_encode(&out, name);
+			else
+				strbuf_adds(&out, name);
+			strbuf_addc(&out, '\n');
+		}
+	if (payload)
+		strbuf_adds(&out, "COMMIT\n");
+	fwrite(strbuf_str(&out), 1, out.len, stdout);
+	strbuf_free(&out);
+	return 0;
+}
+
 static double seconds(void)
 {
 	struct timespec now;
@@ -210,6 +261,8 @@ int main(int argc, char **argv)
 		status = rules(argv[2]);
 	else if (argc == 3 && strcmp(argv[1], "guess") == 0)
 		status = puts((const char *[]){"?", "4", "6"}[snapshot_guess_family(load(argv[2]))]) < 0;
+	else if (argc == 2 && (strcmp(argv[1], "words") == 0 || strcmp(argv[1], "names") == 0))
+		status = names(strcmp(argv[1], "words") == 0);
 	else if (argc == 3 && strcmp(argv[1], "time") == 0)
 		status = measure(argv[2]);
 	arena_free(&arena);
