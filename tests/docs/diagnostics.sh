@@ -1,6 +1,6 @@
 #!/bin/sh
-# Each code of codes.def has its section in docs/diagnostics.md and a golden case that fires it by its number and name; codes of the
-# live system may have a live case in its place. What the page shows is what some golden case prints.
+# Each code of codes.def has its section in docs/diagnostics.md and a golden case that fires it by its number and name; checks of lint have a near
+# miss as well, codes of the live system may have a live case in its place. What the page shows is what some golden case prints.
 # `diagnostics.sh [PROGRAM]`; the program is not needed.
 set -eu
 cd "$(dirname "$0")/../.."
@@ -28,6 +28,13 @@ while read -r number name; do
 		*) wrong "no golden case fires $number $name"; continue ;;
 		esac
 	fi
+	# Checks have a case of their own that fires them, and a near miss.
+	case $number in
+	PW3*)
+		grep -qF "[$number $name]" "tests/golden/lint-$name/out" || wrong "lint-$name does not fire $name"
+		[ -f "tests/golden/lint-$name-not/cmd" ] || wrong "there is no near miss lint-$name-not"
+		! grep -qsF "[$number $name]" "tests/golden/lint-$name-not/out" || wrong "lint-$name-not fires $name" ;;
+	esac
 	passed=$((passed + 1))
 done <"$work/codes"
 
