@@ -40,7 +40,7 @@ grid_pairs() {
 
 grid_ports() {
 	cat <<-'EOF'
-	tcp 22 80 443 445 873 3306 5000 5004 5005 5006 8081 8096 9998 9999
+	tcp 22 80 443 445 873 3306 5000 5004 5005 5006 8081 8096 8443 8444 9998 9999
 	udp 53 5353 9000 60000 60003 61000 61001
 	sctp 38412
 	raw any
@@ -51,7 +51,7 @@ grid_ports() {
 # What does not come through a tunnel, with or without peerwall.
 grid_unaffected() {
 	cat <<-'EOF'
-	outside tcp hosteth 22,80,443,5000-5005 open:host
+	outside tcp hosteth 22,80,443,5000-5005,8443 open:host
 	outside tcp hosteth 873,8081,8096 open:container
 	outside udp hosteth 53,5353,60000-60003 open:host
 	outside udp hosteth 9000 open:container
@@ -60,7 +60,7 @@ grid_unaffected() {
 	outside,container icmp hosteth,hostbr ping,other open:icmp
 	outside tcp container 80,873,8096 open:container
 	outside udp container 9000 open:container
-	container tcp hostbr 22,80,443,5000-5005 open:host
+	container tcp hostbr 22,80,443,5000-5005,8443 open:host
 	container tcp hostbr 873,8081,8096 open:proxy
 	container udp hostbr 53,5353,60000-60003 open:host
 	container udp hostbr 9000 open:proxy
@@ -97,7 +97,7 @@ grid_own() {
 # And what comes in through wg2 where the policy is about wg1 alone.
 grid_far() {
 	cat <<-'EOF'
-	far tcp host,hostwg2 22,80,443,5000-5005 open:host
+	far tcp host,hostwg2 22,80,443,5000-5005,8443 open:host
 	far tcp host,hostwg2 873,8081,8096 open:container
 	far udp host,hostwg2 53,5353,60000-60003 open:host
 	far udp host,hostwg2 9000 open:container

@@ -146,6 +146,7 @@ topology_up() {
 	done
 	docker_rules 172.18.0.0/16 172.18.0.2 127.0.0.0/8 172.18.0.2 | restore4
 	docker_rules fd00:18::/64 fd00:18::2 ::1/128 '[fd00:18::2]' | restore6
+	owner_rules
 }
 
 topology_down() {
@@ -200,15 +201,29 @@ docker_rules() {
 	echo "COMMIT"
 }
 
-# What others add later, of the worst kind: everything accepted, ports of the host that
-# no policy names led to a container and to the host's own services, and so is what
-# the desk asks of the friend.
+# What the owner of the host set up by hand: a port that leads to another of the host's,
+# and one to a port of the container that Docker does not publish and does not let by.
+owner_rules() {
+	local match="-p tcp -m addrtype --dst-type LOCAL -m tcp --dport"
+	# shellcheck disable=SC2086  # words
+	{
+		both -t nat -I PREROUTING 1 $match 8443 -j REDIRECT --to-ports 443
+		table4 -t nat -I PREROUTING 1 $match 8444 -j DNAT --to-destination 172.18.0.2:3306
+		table6 -t nat -I PREROUTING 1 $match 8444 -j DNAT --to-destination '[fd00:18::2]:3306'
+	}
+}
+
+# What others add later, of the worst kind: everything accepted, and led to a container
+# or to the host's own services: ports of the host that no policy names, what the desk
+# asks of the friend, and what anybody asks of others at a port that the host exposes.
 foreign_rules() {
 	both "$1" INPUT ${2:+"$2"} -j ACCEPT
 	both "$1" FORWARD ${2:+"$2"} -j ACCEPT
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination 172.18.0.2:873
 	table6 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination '[fd00:18::2]:873'
 	both -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9998 -j REDIRECT --to-ports 22
+	table4 -t nat "$1" PREROUTING ${2:+"$2"} -d 192.168.7.9 -p tcp --dport 8096 -j DNAT --to-destination 172.18.0.2:873
+	table6 -t nat "$1" PREROUTING ${2:+"$2"} -d fd00:7::9 -p tcp --dport 8096 -j DNAT --to-destination '[fd00:18::2]:873'
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -s 10.1.1.7 -d 10.1.1.8 -p tcp --dport 22 -j DNAT --to-destination 172.18.0.2:873
 	table6 -t nat "$1" PREROUTING ${2:+"$2"} -s fd00:1::7 -d fd00:1::8 -p tcp --dport 22 -j REDIRECT --to-ports 80
 }
