@@ -10,6 +10,7 @@
 /* The roles of an interface's chains: see docs/lowering.md for what each does in which table. */
 #define ROLE_MAIN ""       /* what arrives by the interface (mangle), what is for this host (filter, security) */
 #define ROLE_INPUT "in"    /* what arrived by it and is for this host after all (mangle) */
+#define ROLE_TRANSLATED "nat" /* of both, what DNAT has turned (mangle) */
 #define ROLE_FORWARD "fwd" /* what arrived by it and is forwarded */
 #define ROLE_OUT "out"     /* what others send out by it */
 
@@ -410,36 +411,25 @@ static void lower_arrival_reject(struct lowering *lowering)
 	add_jump(lowering, TABLE_MANGLE, HOOK_PREROUTING, ROLE_MAIN, false);
 }
 
-/* Published ports that DNAT has sent on: who may use them was decided at PREROUTING, so the ports suffice. */
-static void add_translated_ports(struct lowering *lowering, struct target_chain *to)
+/* What DNAT has turned: on to where it is looked at, or refused at once where nothing is exposed. */
+static void add_translated(struct lowering *lowering, struct target_chain *to)
 {
-	for (int protocol = 0; protocol < PROTOCOL_COUNT; protocol++) {
-		struct port_set ports = {0};
+	struct shape shape = {.translation = TRANSLATION_YES, .verdict = VERDICT_DROP};
 
-		vec_each(flow, &lowering->flows.exposed.items)
-			vec_each(class, &flow->classes[protocol].items)
-				vec_each(range, &class->ports.ranges)
-					port_set_add(lowering->arena, &ports, *range);
-		port_set_normalise(&ports);
-		vec_each(range, &ports.ranges)
-			add(lowering, to,
-			    (struct shape){.has_protocol = true, .protocol = protocol_numbers[protocol],
-					   .place = PORTS_AS_SENT, .ports = range, .port_count = 1,
-					   .translation = TRANSLATION_YES, .verdict = to->pass});
+	if (is_exposing(lowering)) {
+		shape.verdict = VERDICT_GOTO;
+		shape.chain = own_chain_name(lowering->arena, lowering->interface, ROLE_TRANSLATED);
+	} else {
+		add_log(lowering, to, &lowering->block->otherwise_log, (struct shape){.translation = TRANSLATION_YES});
+		shape.span = lowering->block->otherwise_span;
 	}
-}
-
-/* What DNAT has sent on and is neither a published port nor an open connection. */
-static void add_translated_drop(struct lowering *lowering, struct target_chain *to)
-{
-	add_log(lowering, to, &lowering->block->otherwise_log, (struct shape){.translation = TRANSLATION_YES});
-	add(lowering, to,
-	    (struct shape){.span = lowering->block->otherwise_span, .translation = TRANSLATION_YES, .verdict = VERDICT_DROP});
+	add(lowering, to, shape);
 }
 
 /*
  * mangle INPUT and FORWARD with `otherwise drop`: that forwards stay what they are, and the far interface. A rule of others
- * in nat may not turn a declared forward into a way to this host. Without forwards all was said at PREROUTING.
+ * in nat may not turn a declared forward into a way to this host. Without forwards all was said at PREROUTING, where the
+ * destination is still the one that the peer chose.
  */
 static void lower_forward_drop(struct lowering *lowering)
 {
@@ -449,17 +439,23 @@ static void lower_forward_drop(struct lowering *lowering)
 		return;
 	chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
 	add_established(lowering, &chain);
-	add_translated_ports(lowering, &chain);
-	add_translated_drop(lowering, &chain);
+	add_translated(lowering, &chain);
 	add_jump(lowering, TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false);
 
 	chain = open_chain(lowering, TABLE_MANGLE, ROLE_FORWARD, VERDICT_RETURN);
 	add_established(lowering, &chain);
 	add_forward_logs(lowering, &chain, true);
 	add_forwards_in(lowering, &chain);
-	add_translated_ports(lowering, &chain);
+	if (is_exposing(lowering))
+		add_translated(lowering, &chain);
 	add_drop(lowering, &chain, LOCALITY_ANY);
 	add_jump(lowering, TABLE_MANGLE, HOOK_FORWARD, ROLE_FORWARD, false);
+
+	if (!is_exposing(lowering))
+		return;
+	chain = open_chain(lowering, TABLE_MANGLE, ROLE_TRANSLATED, VERDICT_RETURN);
+	add_flows(lowering, &chain, &lowering->flows.exposed, (struct shape){.place = PORTS_AS_SENT});
+	add_drop(lowering, &chain, LOCALITY_ANY);
 }
 
 /* What leaves by the interface, in the table that has the last word. */
