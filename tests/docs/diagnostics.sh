@@ -1,7 +1,7 @@
 #!/bin/sh
 # Each code of codes.def has its section in docs/diagnostics.md and a golden case that fires it by its number and name; checks of lint have a near
-# miss as well, codes of the live system may have a live case in its place. What the page shows is what some golden case prints.
-# `diagnostics.sh [PROGRAM]`; the program is not needed.
+# miss as well, codes of the live system may have a live case in its place. What the page shows is what some golden case prints;
+# with UPDATE=1 the page is brought up to date first. `diagnostics.sh [PROGRAM]`; the program is not needed.
 set -eu
 cd "$(dirname "$0")/../.."
 page=docs/diagnostics.md
@@ -17,6 +17,10 @@ wrong() {
 }
 
 cat tests/golden/*/out tests/golden/*/err >"$work/golden" 2>/dev/null || :
+if [ -n "${UPDATE:-}" ]; then
+	awk -v golden="$work/golden" -f tests/docs/examples.awk "$page" >"$work/page"
+	cat "$work/page" >"$page"
+fi
 sed -n 's/^CODE([A-Z0-9_]*, "\(PW[0-9]*\)", "\([a-z0-9-]*\)".*/\1 \2/p' include/peerwall/codes.def >"$work/codes"
 
 while read -r number name; do
