@@ -12,8 +12,9 @@
 #   ini                wg-quick's configuration: its hooks run, %i being wg1
 #   yaml               a workflow: what its steps run
 #
-# With UPDATE=1 the documents are written anew where the output differs. Then the manual pages (man.sh), what the documents speak of
-# (names.sh), and diagnostics.sh if it is there. Ends in "N passed, N failed"; 77 where something could not run, but 1 if CI=true.
+# With UPDATE=1 the documents are written anew where the output differs. Then come the manual pages (man.sh), what the
+# documents speak of (names.sh), the limits they state (limits.sh), and diagnostics.sh, which looks after the rest of the pages.
+# Ends in "N passed, N failed"; leaves with 77 where something could not run, but with 1 if CI=true.
 set -u
 
 program=$(realpath "$1")
@@ -245,6 +246,7 @@ else
 	done
 	run_script man.sh
 	run_script names.sh
+	run_script limits.sh
 	run_script diagnostics.sh
 fi
 echo "docs: $passed passed, $failed failed"
