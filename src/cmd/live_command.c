@@ -181,6 +181,8 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 	};
 	input_init(&command->input);
 	check_settings_init(&command->checks);
+	/* wg-quick applies one policy at a time, beside others that are up already. */
+	check_settings_switch(&command->checks, "no-unknown-own-interface");
 	command->failure = FAILURE_INIT(&command->input.arena);
 	return parse_options(command, options, argc, argv);
 }
