@@ -1,5 +1,5 @@
 #!/bin/bash
-# The limits that docs/language.md states: what is just within compiles, what is just beyond is refused, by which diagnostic.
+# The limits that docs/language.md states: what is just within compiles, what is just beyond is refused, and how.
 # `limits.sh PROGRAM`.
 set -u
 shopt -s lastpipe # for the counts: pipes end in this shell

@@ -1,6 +1,6 @@
 #!/bin/bash
-# The manual pages: they pass mandoc's lint; peerwall(8) has exactly the options that each command's --help shows, and all exit
-# codes; and their examples are run like those of the documents. `man.sh PROGRAM`.
+# The manual pages: they pass mandoc's lint; peerwall(8) has exactly the options that each command's --help shows, and
+# all exit codes; and their examples are run like those of the documents. `man.sh PROGRAM`.
 set -u
 
 program=$(realpath "$1")
@@ -61,7 +61,8 @@ page_options() {
 }
 
 for command in $("$program" --help | sed -nE 's/^  ([a-z]+) .*/\1/p'); do
-	diff -u --label "$command --help" --label "peerwall(8)" <(help_options "$command") <(page_options "$command") >"$work/log"
+	diff -u --label "$command --help" --label "peerwall(8)" \
+		<(help_options "$command") <(page_options "$command") >"$work/log"
 	check "options of $command" $?
 	grep -qx "\.Ss $command" peerwall.8 || echo "peerwall(8) has no section $command" >>"$work/log"
 	check "the section of $command" "$([ ! -s "$work/log" ]; echo $?)"

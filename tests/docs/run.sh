@@ -1,6 +1,6 @@
 #!/bin/bash
-# Runs what the documentation shows: `run.sh PROGRAM [DOCUMENT...]`. A document's blocks are run in order, in a copy of this
-# tree and in a host of their own (sandbox.sh). By the first word behind their fence:
+# Runs what the documentation shows: `run.sh PROGRAM [DOCUMENT...]`. A document's blocks are run in order, in a copy
+# of this tree and in a host of their own (sandbox.sh). By the first word behind their fence:
 #
 #   pw [NAME]          a policy that compiles and of which nothing is said; it is left as NAME, also for later blocks
 #   pw error [NAME]    one that does not compile (status 1)
@@ -13,7 +13,7 @@
 #   yaml               a workflow: what its steps run
 #
 # With UPDATE=1 the documents are written anew where the output differs. Then come the manual pages (man.sh), what the
-# documents speak of (names.sh), the limits they state (limits.sh), and diagnostics.sh, which looks after the rest of the pages.
+# documents speak of (names.sh), the limits they state (limits.sh), and diagnostics.sh, which looks after other pages.
 # Ends in "N passed, N failed"; leaves with 77 where something could not run, but with 1 if CI=true.
 set -u
 
@@ -63,11 +63,14 @@ for tool in setpriv iptables-nft-restore; do
 	[ -n "$no_root" ] || command -v $tool >/dev/null || no_root="needs $tool"
 done
 
-# A copy of the tree with what was built, so that `make` in it has nothing to do.
+# A copy of the tree, as far as the document needs it; for `make` with what was built, so that it has nothing to do.
 copy_tree() {
 	mkdir -p "$1/build"
-	cp -a .ci Makefile README.md docs examples grammar include src tests "$1/"
-	cp -a build/src build/grammar build/libpeerwall.a "$1/build/" 2>/dev/null
+	cp -a README.md docs examples "$1/"
+	if grep -qw make "$blocks"/*; then
+		cp -a .ci Makefile grammar include src tests "$1/"
+		cp -a build/src build/grammar build/libpeerwall.a "$1/build/" 2>/dev/null
+	fi
 	cp -p "$program" "$1/build/peerwall"
 }
 
@@ -202,7 +205,7 @@ run_document() {
 		not_ok "$document" <<<"a block has no end, or is indented, so that it would not be run"
 		return
 	fi
-	[ -s "$directory/list" ] || return
+	grep -qv '	text	' "$directory/list" || return
 	copy_tree "$directory/tree"
 	plan_blocks
 	if [ -n "$no_root" ]; then

@@ -1,13 +1,13 @@
 #!/bin/bash
-# Runs one block, in the current directory: run_block.sh FILE KIND. Leaves FILE.N.output and FILE.N.status for each of a console
-# block's commands, FILE.output and FILE.status for all other kinds.
+# Runs one block, in the current directory: run_block.sh FILE KIND. Leaves FILE.N.output and FILE.N.status for each of
+# a console block's commands, FILE.output and FILE.status for all other kinds.
 set -u
 block=$1
 kind=$2
 
-# run NAME COMMAND
+# run NAME COMMAND: in this shell, so that `cd` lasts to the end of the block.
 run() {
-	(eval "$2") >"$1.output" 2>&1 </dev/null
+	eval "$2" >"$1.output" 2>&1 </dev/null
 	echo $? >"$1.status"
 }
 
@@ -32,8 +32,8 @@ console)
 		run "${command%.command}" "$(cat "$command")"
 	done
 	;;
-sh) run "$block" "set -e; $(cat "$block")" ;;
-ini) run "$block" "set -e; $(hooks)" ;;
-yaml) run "$block" "set -e; $(steps)" ;;
+sh) run "$block" "(set -e; $(cat "$block")"$'\n)' ;;
+ini) run "$block" "(set -e; $(hooks)"$'\n)' ;;
+yaml) run "$block" "(set -e; $(steps)"$'\n)' ;;
 pw) run "$block" "peerwall compile $(cat "$block.name") >$block.payloads" ;;
 esac
