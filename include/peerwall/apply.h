@@ -23,8 +23,8 @@ struct change {
 	struct ruleset want[FAMILY_COUNT]; /* from plan_want(); empty wants nothing */
 };
 
-/* Does anything differ from what is wanted? */
-bool change_is_needed(const struct live *live, const struct change *change);
+/* The interfaces for which something differs from what is wanted, in any order; none: there is nothing to do. */
+void change_interfaces(struct name_list *out, const struct live *live, const struct change *change);
 
 /* The commands and payloads that change_run() would begin with, in order. */
 void change_describe(struct strbuf *out, const struct live *live, const struct change *change);

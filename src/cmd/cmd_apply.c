@@ -61,36 +61,34 @@ static void make_change(struct live_command *command, struct change *change)
 		plan_want(&change->want[f], (enum family)f, &command->units, &command->input.arena);
 }
 
-/* One unit's share of it. */
-static void make_single_change(struct live_command *command, const struct unit *unit, struct change *change)
+static void index_names(struct intern *out, const struct name_list *names, struct arena *arena)
 {
-	*change = (struct change){.want = {unit->rules[FAMILY_IPV4], unit->rules[FAMILY_IPV6]}};
-	vec_push(&command->input.arena, &change->interfaces.items, unit->interface);
+	intern_init(out, arena);
+	vec_each(name, &names->items)
+		intern_add(out, *name, strlen(*name));
 }
 
-static bool is_loaded(const struct name_list *loaded, const char *name)
+static bool is_indexed(const struct intern *names, const char *name)
 {
-	vec_each(item, &loaded->items)
-		if (strcmp(*item, name) == 0)
-			return true;
-	return false;
+	return intern_find(names, name, strlen(name)) != INTERN_NONE;
 }
 
-/* What was, or would be, done to each interface. */
-static void report(struct live_command *command, const struct name_list *loaded)
+/* What was done to each interface. `changed` are those that had to be. */
+static void report(struct live_command *command, const struct name_list *loaded, const struct name_list *changed)
 {
+	struct intern was_loaded, was_changed;
+
+	index_names(&was_loaded, loaded, &command->input.arena);
+	index_names(&was_changed, changed, &command->input.arena);
 	vec_each(unit, &command->units.items) {
 		struct strbuf counts = STRBUF_EMPTY;
-		struct change single;
 
-		make_single_change(command, unit, &single);
 		describe_counts(&counts, &command->live, unit->rules);
-		/* live.rules is still what was read before. */
-		if (!change_is_needed(&command->live, &single))
+		if (!is_indexed(&was_changed, unit->interface))
 			print_line("nothing to do: %s is up to date", unit->interface);
 		else
 			print_line("%s: %s (%s)", unit->interface,
-				   is_loaded(loaded, unit->interface) ? "reloaded" : "up", strbuf_str(&counts));
+				   is_indexed(&was_loaded, unit->interface) ? "reloaded" : "up", strbuf_str(&counts));
 		strbuf_free(&counts);
 	}
 }
@@ -98,8 +96,10 @@ static void report(struct live_command *command, const struct name_list *loaded)
 static int show_dry_run(struct live_command *command, const struct change *change)
 {
 	struct strbuf text = STRBUF_EMPTY;
+	struct name_list changed = {0};
 
-	if (!change_is_needed(&command->live, change)) {
+	change_interfaces(&changed, &command->live, change);
+	if (changed.items.len == 0) {
 		vec_each(name, &change->interfaces.items)
 			print_line("nothing to do: %s is up to date", *name);
 		return EXIT_FINE;
@@ -112,12 +112,14 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 
 static int load(struct live_command *command, const struct change *change, const struct name_list *loaded)
 {
+	struct name_list changed = {0};
 	sigset_t before;
 	int code;
 
+	change_interfaces(&changed, &command->live, change);
 	signals_hold(&before);
 	if (change_run(&command->live, change)) {
-		report(command, loaded);
+		report(command, loaded, &changed);
 		/* The rules are in force, whether or not anybody could be told: that is what the exit code says. */
 		if (fflush(stdout) != 0) {
 			clearerr(stdout);

@@ -43,12 +43,31 @@ bool plans_are_empty(const struct plan plans[FAMILY_COUNT])
 	return plans[FAMILY_IPV4].edits.len == 0 && plans[FAMILY_IPV6].edits.len == 0;
 }
 
-bool change_is_needed(const struct live *live, const struct change *change)
+/* Whose chain or jump a command is about. */
+static const char *command_interface(const struct live *live, const struct command *command)
+{
+	const char *interface = own_chain_interface(live->arena, command->chain);
+
+	return interface || !command->rule ? interface : own_jump_interface(live->arena, command->rule);
+}
+
+void change_interfaces(struct name_list *out, const struct live *live, const struct change *change)
 {
 	struct plan plans[FAMILY_COUNT];
+	struct intern names;
 
+	intern_init(&names, live->arena);
 	transaction_plan(plans, live, change, live->rules, change->want);
-	return !plans_are_empty(plans);
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		vec_each(edit, &plans[f].edits)
+			vec_each(command, &edit->commands) {
+				const char *interface = command_interface(live, command);
+
+				if (interface)
+					intern_add(&names, interface, strlen(interface));
+			}
+	for (uint32_t i = 0; i < names.count; i++)
+		vec_push(live->arena, &out->items, names.strings[i]);
 }
 
 void change_describe(struct strbuf *out, const struct live *live, const struct change *change)

@@ -30,9 +30,18 @@ static const char *spelled(const struct planning *planning, const struct rule *r
 	return kept;
 }
 
+/* Most are of different chains; that is seen without spelling them out. */
+static bool go_elsewhere(const struct rule *a, const struct rule *b)
+{
+	if (a->opaque || b->opaque)
+		return false;
+	return a->target.kind != b->target.kind ||
+	       (a->target.chain && b->target.chain && strcmp(a->target.chain, b->target.chain) != 0);
+}
+
 static bool same_rule(const struct planning *planning, const struct rule *a, const struct rule *b)
 {
-	return strcmp(spelled(planning, a), spelled(planning, b)) == 0;
+	return !go_elsewhere(a, b) && strcmp(spelled(planning, a), spelled(planning, b)) == 0;
 }
 
 static bool same_rules(const struct planning *planning, const struct chain *a, const struct chain *b)
