@@ -28,8 +28,9 @@ steps() {
 
 case $kind in
 console)
-	for command in "$block".*.command; do
-		run "${command%.command}" "$(cat "$command")"
+	for ((i = 1; ; i++)); do
+		[ -f "$block.$i.command" ] || break
+		run "$block.$i" "$(cat "$block.$i.command")"
 	done
 	;;
 sh) run "$block" "(set -e; $(cat "$block")"$'\n)' ;;
