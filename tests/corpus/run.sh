@@ -99,31 +99,47 @@ create_sets() { # path family: commands that create the sets it names
 		}'
 }
 
-load_dump() { # path family backend
-	local tool=iptables count
+# In a folder of its own, so that the backends can be asked at the same time: says what is wrong, or nothing.
+load_dump() ( # path family backend
+	tool=iptables
 
 	[ "$2" = 4 ] || tool=ip6tables
-	create_sets "$1" "$2" >"$work/sets"
+	mkdir -p "$work/$3" && cd "$work/$3" || exit 2
+	create_sets "$1" "$2" >sets
 	if ! unshare -n sh -c '
 		[ ! -s "$1" ] || ipset restore <"$1" || exit 1
 		"$2-restore" <"$3" >/dev/null || exit 1
-		"$2-save"' sh "$work/sets" "$tool-$3" "$corpus/$1" >"$work/saved" 2>"$work/why"; then
-		fail "$1 does not load here ($3)"
+		"$2-save"' sh sets "$tool-$3" "$corpus/$1" >saved 2>why; then
+		echo "$1 does not load here ($3)"
 		return
 	fi
-	by_chain <"$work/saved" >"$work/want"
-	if ! "$roundtrip" encode "$2" "$corpus/$1" 2>"$work/why" >"$work/encoded"; then
-		fail "$1 loads ($3), and is not read"
+	by_chain <saved >want
+	if ! "$roundtrip" encode "$2" "$corpus/$1" 2>why >encoded; then
+		echo "$1 loads ($3), and is not read"
 		return
 	fi
-	by_chain <"$work/encoded" >"$work/have"
-	if diff "$work/want" "$work/have" >"$work/why"; then
-		pass
-		count=$(wc -l <"$work/want")
-		loads=$((loads + 1)) loaded_rules=$((loaded_rules + count))
-	else
-		fail "$1: peerwall prints other rules than the tool ($3; < tool, > peerwall)"
-	fi
+	by_chain <encoded >have
+	diff want have >why || echo "$1: peerwall prints other rules than the tool ($3; < tool, > peerwall)"
+)
+
+load_dumps() { # path family backend...
+	local backend message path=$1 family=$2
+
+	shift 2
+	for backend; do
+		load_dump "$path" "$family" "$backend" >"$work/$backend.message" &
+	done
+	wait
+	for backend; do
+		message=$(cat "$work/$backend.message")
+		if [ -z "$message" ]; then
+			pass
+			loads=$((loads + 1)) loaded_rules=$((loaded_rules + $(wc -l <"$work/$backend/want")))
+		else
+			cp "$work/$backend/why" "$work/why"
+			fail "$message"
+		fi
+	done
 }
 
 while IFS=$'\t' read -r path _ family _ _ _ _ _ nft legacy _; do
@@ -136,8 +152,7 @@ while IFS=$'\t' read -r path _ family _ _ _ _ _ nft legacy _; do
 	esac
 	read_dump "$path" "$family" "$must"
 	[ "$must" = yes ] || continue
-	load_dump "$path" "$family" nft
-	load_dump "$path" "$family" legacy
+	load_dumps "$path" "$family" nft legacy
 	guess=$("$roundtrip" guess "$corpus/$path")
 	if [ "$guess" = "$family" ] || [ "$guess" = '?' ]; then
 		pass
@@ -152,7 +167,7 @@ while read -r path; do
 	family=$("$roundtrip" guess "$corpus/$path")
 	[ "$family" = 6 ] || family=4
 	read_dump "$path" "$family" yes
-	load_dump "$path" "$family" nft
+	load_dumps "$path" "$family" nft
 done < <(cd "$corpus" && find _repaired -name '*.rules' 2>/dev/null | LC_ALL=C sort)
 
 # ---- the rules of the extensions' own tests ----
