@@ -155,7 +155,8 @@ enum fragment_match { FRAGMENT_NONE, FRAGMENT_YES, FRAGMENT_NO }; /* -f, ! -f; I
 
 struct rule {
 	struct span span;   /* the line of a snapshot, or the policy's statement; SPAN_NONE for rules of no statement */
-	const char *text;   /* as read, behind "-A CHAIN "; NULL for rules that were built */
+	const char *text;   /* as read, behind "-A CHAIN "; NULL for rules that were built, and for canonical ones of a
+			       snapshot, whose encoding it is, or one of several from a list of addresses */
 	bool opaque;        /* could not be decoded: only `text` holds; it may match anything and do anything */
 	bool canonical;     /* printing it gives `text` again */
 	bool has_counters;
