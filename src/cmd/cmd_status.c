@@ -36,6 +36,8 @@ static const char *const state_names[] = {"up", "down", "partly up", "drifted"};
 /* One interface in one family. */
 struct family_status {
 	enum state state;
+	bool loaded; /* any of it */
+	bool denies; /* there is a jump from mangle PREROUTING */
 	size_t rules;
 	struct drift_list drifts;
 	VEC(const char *) problems; /* what is wrong beyond the drifts */
@@ -57,11 +59,124 @@ static bool is_absence(enum drift_kind kind)
 	return kind == DRIFT_CHAIN_MISSING || kind == DRIFT_JUMP_MISSING;
 }
 
-static enum state judge_drifts(const struct drift_list *drifts)
-{
-	enum state state = STATE_UP;
+/* ---- looking ---- */
 
-	vec_each(drift, &drifts->items) {
+/* Interfaces of one kind (of policies, or only named), looked at together: one pass over the rules for all. */
+struct survey {
+	struct live_command *command;
+	struct arena *arena;
+	struct intern names; /* the number of a name is its index in `items` */
+	struct status_list list;
+};
+
+static void survey_init(struct survey *survey, struct live_command *command)
+{
+	*survey = (struct survey){.command = command, .arena = &command->input.arena};
+	intern_init(&survey->names, survey->arena);
+}
+
+static void survey_add(struct survey *survey, const char *name, const struct unit *unit)
+{
+	if (intern_find(&survey->names, name, strlen(name)) != INTERN_NONE)
+		return;
+	intern_add(&survey->names, name, strlen(name));
+	vec_push(survey->arena, &survey->list.items, (struct interface_status){.name = name, .unit = unit});
+}
+
+static struct family_status *survey_find(struct survey *survey, enum family family, const char *name)
+{
+	uint32_t number = name ? intern_find(&survey->names, name, strlen(name)) : INTERN_NONE;
+
+	return number == INTERN_NONE ? NULL : &survey->list.items.data[number].families[family];
+}
+
+static void count_own(struct survey *survey, enum family family, const struct ruleset *own)
+{
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		vec_each(chain, &own->tables[t].chains) {
+			const char *name = chain->builtin ? NULL : own_chain_interface(survey->arena, chain->name);
+			struct family_status *status = survey_find(survey, family, name);
+
+			if (status) {
+				status->loaded = true;
+				status->rules += chain->rules.len;
+			}
+			vec_each(rule, &chain->rules) {
+				status = chain->builtin ?
+					survey_find(survey, family, own_jump_interface(survey->arena, rule)) : NULL;
+				if (status) {
+					status->loaded = true;
+					status->rules++;
+					status->denies |= t == TABLE_MANGLE && chain->hook == HOOK_PREROUTING;
+				}
+			}
+		}
+	}
+}
+
+/* Without a policy: does it hang together? */
+static void find_structural_problems(struct survey *survey, enum family family, const struct ruleset *own)
+{
+	for (int t = 0; t < TABLE_COUNT; t++) {
+		struct intern targets;
+
+		intern_init(&targets, survey->arena);
+		vec_each(chain, &own->tables[t].chains)
+			vec_each(rule, &chain->rules)
+				if (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO)
+					intern_add(&targets, rule->target.chain, strlen(rule->target.chain));
+		vec_each(chain, &own->tables[t].chains) {
+			const char *name = chain->builtin ? NULL : own_chain_interface(survey->arena, chain->name);
+			struct family_status *status = survey_find(survey, family, name);
+
+			if (status && intern_find(&targets, chain->name, strlen(chain->name)) == INTERN_NONE)
+				vec_push(survey->arena, &status->problems,
+					 arena_printf(survey->arena, "%s %s %s: nothing jumps to the chain",
+						      family_name(family), table_names[t], chain->name));
+		}
+	}
+	vec_each(interface, &survey->list.items) {
+		struct family_status *status = &interface->families[family];
+
+		if (status->loaded && !status->denies)
+			vec_push(survey->arena, &status->problems,
+				 arena_printf(survey->arena, "%s mangle PREROUTING: no jump to peerwall's chains, so nothing "
+					      "is denied", family_name(family)));
+	}
+}
+
+/* `want` NULL: no policy. Our part is compared with itself then, which shows duplicates and what stands before it. */
+static void survey_family(struct survey *survey, enum family family, const struct ruleset *want)
+{
+	const struct ruleset *live = &survey->command->live.rules[family];
+	struct name_list names = {0};
+	struct drift_list drifts;
+	struct ruleset own;
+
+	vec_each(status, &survey->list.items)
+		vec_push(survey->arena, &names.items, status->name);
+	plan_own_part(&own, live, &names, survey->arena);
+	count_own(survey, family, &own);
+	plan_drift(&drifts, live, want ? want : &own, &names, survey->arena);
+	vec_each(drift, &drifts.items) {
+		struct family_status *status = survey_find(survey, family, drift->interface);
+
+		if (status)
+			vec_push(survey->arena, &status->drifts.items, *drift);
+	}
+	if (!want)
+		find_structural_problems(survey, family, &own);
+}
+
+/* ---- judging ---- */
+
+static enum state judge_family(const struct family_status *status)
+{
+	enum state state = status->problems.len ? STATE_PARTLY : STATE_UP;
+
+	if (!status->loaded)
+		return STATE_DOWN;
+	vec_each(drift, &status->drifts.items) {
 		if (!is_absence(drift->kind))
 			return STATE_DRIFTED;
 		state = STATE_PARTLY;
@@ -69,81 +184,39 @@ static enum state judge_drifts(const struct drift_list *drifts)
 	return state;
 }
 
-/* ---- without a policy: does it hang together? ---- */
-
-static bool chain_is_used(const struct table *table, const char *name)
+static void judge_interface(struct interface_status *status, const struct live *live)
 {
-	vec_each(chain, &table->chains)
-		vec_each(rule, &chain->rules)
-			if ((rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO) &&
-			    strcmp(rule->target.chain, name) == 0)
-				return true;
-	return false;
-}
-
-static void find_structural_problems(struct family_status *status, const struct ruleset *own, enum family family,
-				     struct arena *arena)
-{
-	const struct table *mangle = &own->tables[TABLE_MANGLE];
-	const struct chain *prerouting = table_find_chain(mangle, "PREROUTING", strlen("PREROUTING"));
-
-	for (int t = 0; t < TABLE_COUNT; t++)
-		vec_each(chain, &own->tables[t].chains)
-			if (!chain->builtin && !chain_is_used(&own->tables[t], chain->name))
-				vec_push(arena, &status->problems,
-					 arena_printf(arena, "%s %s %s: nothing jumps to the chain", family_name(family),
-						      table_names[t], chain->name));
-	if (!prerouting || prerouting->rules.len == 0)
-		vec_push(arena, &status->problems,
-			 arena_printf(arena, "%s mangle PREROUTING: no jump to peerwall's chains, so nothing is denied",
-				      family_name(family)));
-}
-
-/* ---- judging ---- */
-
-static void judge_family(struct family_status *status, struct live_command *command, enum family family,
-			 const char *name, const struct unit *unit)
-{
-	const struct ruleset *live = &command->live.rules[family];
-	struct name_list names = {0};
-	struct ruleset own;
-
-	vec_push(&command->input.arena, &names.items, name);
-	plan_own_part(&own, live, &names, &command->input.arena);
-	status->rules = count_rules(&own);
-	/* Compared with itself, our part still shows duplicates and what stands before it. */
-	plan_drift(&status->drifts, live, unit ? &unit->rules[family] : &own, &names, &command->input.arena);
-	for (int t = 0; t < TABLE_COUNT; t++)
-		if (own.tables[t].chains.len)
-			goto loaded;
-	status->state = STATE_DOWN;
-	return;
-loaded:
-	status->state = judge_drifts(&status->drifts);
-	if (!unit)
-		find_structural_problems(status, &own, family, &command->input.arena);
-	if (status->state == STATE_UP && status->problems.len)
-		status->state = STATE_PARTLY;
-}
-
-static void judge_interface(struct status_list *out, struct live_command *command, const char *name,
-			    const struct unit *unit)
-{
-	struct interface_status status = {.name = name, .unit = unit};
 	size_t families = 0, up = 0, down = 0;
 	bool drifted = false;
 
 	for (int f = 0; f < FAMILY_COUNT; f++) {
+		if (!live->has_family[f])
+			continue;
+		status->families[f].state = judge_family(&status->families[f]);
+		families++;
+		up += status->families[f].state == STATE_UP;
+		down += status->families[f].state == STATE_DOWN;
+		drifted |= status->families[f].state == STATE_DRIFTED;
+	}
+	status->state = drifted ? STATE_DRIFTED : up == families ? STATE_UP : down == families ? STATE_DOWN : STATE_PARTLY;
+}
+
+static void survey_run(struct survey *survey, bool with_policy, struct status_list *out)
+{
+	struct live_command *command = survey->command;
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct ruleset want;
+
 		if (!command->live.has_family[f])
 			continue;
-		judge_family(&status.families[f], command, (enum family)f, name, unit);
-		families++;
-		up += status.families[f].state == STATE_UP;
-		down += status.families[f].state == STATE_DOWN;
-		drifted |= status.families[f].state == STATE_DRIFTED;
+		plan_want(&want, (enum family)f, &command->units, survey->arena);
+		survey_family(survey, (enum family)f, with_policy ? &want : NULL);
 	}
-	status.state = drifted ? STATE_DRIFTED : up == families ? STATE_UP : down == families ? STATE_DOWN : STATE_PARTLY;
-	vec_push(&command->input.arena, &out->items, status);
+	vec_each(status, &survey->list.items) {
+		judge_interface(status, &command->live);
+		vec_push(survey->arena, &out->items, *status);
+	}
 }
 
 static int exit_code(const struct status_list *list)
@@ -251,6 +324,7 @@ static void print_json(struct live_command *command, const struct status_list *l
 static int status(struct live_command *command)
 {
 	struct status_list list = {0};
+	struct survey of_policies, of_names;
 	struct name_list names = {0};
 	int code;
 
@@ -267,10 +341,14 @@ static int status(struct live_command *command)
 		return code;
 	if (command->operands.len == 0)
 		live_command_loaded(command, &names);
+	survey_init(&of_policies, command);
+	survey_init(&of_names, command);
 	vec_each(unit, &command->units.items)
-		judge_interface(&list, command, unit->interface, unit);
+		survey_add(&of_policies, unit->interface, unit);
 	vec_each(name, &names.items)
-		judge_interface(&list, command, *name, NULL);
+		survey_add(&of_names, *name, NULL);
+	survey_run(&of_policies, true, &list);
+	survey_run(&of_names, false, &list);
 	if (command->json)
 		print_json(command, &list);
 	else
