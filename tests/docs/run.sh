@@ -68,7 +68,7 @@ copy_tree() {
 	mkdir -p "$1/build"
 	cp -a README.md docs examples "$1/"
 	if grep -qw make "$blocks"/*; then
-		cp -a .ci Makefile grammar include src tests "$1/"
+		cp -a .ci Makefile grammar include src "$1/"
 		cp -a build/src build/grammar build/libpeerwall.a "$1/build/" 2>/dev/null
 	fi
 	cp -p "$program" "$1/build/peerwall"
