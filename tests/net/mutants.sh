@@ -26,6 +26,7 @@ without_ipv6() {
 		mutate 6 $table '^-A (PREROUTING|INPUT|FORWARD)'
 	done
 }
+without_arrival() { mutate 4 mangle '^-A PREROUTING'; }
 without_last_word() { mutate_last 4 '^-A PW-wg1 -j DROP$'; }
 without_way_out() { mutate_last 4 '^-A FORWARD -o wg1'; }
 without_ssh() { mutate 4 mangle '--dports? ([0-9:]+,)*22\b' || mutate 4 filter 'dstport 22\b'; }
@@ -62,6 +63,7 @@ run_mutants() {
 			check_mutant without_ipv6 $otherwise plain
 			check_mutant without_ssh $otherwise plain
 			foreign_rules -I 1
+			check_mutant without_arrival $otherwise foreign
 			check_mutant without_last_word $otherwise foreign
 			check_mutant without_way_out $otherwise foreign
 			check_mutant with_a_stranger $otherwise foreign

@@ -12,8 +12,9 @@
  *   probe grid [TIMEOUT_MS]
  *     reads lines "PROTO SRC DST PORT" (PROTO is tcp, udp, sctp, icmp with a
  *     type as PORT, raw with an IP protocol as PORT), asks them all at once and
- *     prints each with its outcome: "open TAG", "refused" (TCP reset, ICMP port
- *     unreachable), "silent", or "error WHAT" for any other ICMP error or errno.
+ *     prints each with its outcome: "open TAG", "refused" (a reset for TCP, ICMP port
+ *     unreachable for others), "silent", or "error WHAT" for any other ICMP error or
+ *     errno.
  *
  *   probe steady SECONDS RATE [TIMEOUT_MS]
  *     asks each of the lines RATE times a second, always from a new port and
@@ -625,9 +626,20 @@ static void slot_finish(struct prober *p, struct slot *s, enum outcome outcome,
 	p->pending--;
 }
 
+/* Was it an ICMP error that ended the connection, and not a reset? */
+static bool got_icmp_error(int fd)
+{
+	char control[512];
+	struct msghdr m = { .msg_control = control, .msg_controllen = sizeof(control) };
+
+	return recvmsg(fd, &m, MSG_ERRQUEUE) >= 0;
+}
+
 static void slot_fail(struct prober *p, struct slot *s, int err)
 {
-	if (err == ECONNREFUSED)
+	if (s->question->proto == PROBE_TCP && s->fd >= 0 && got_icmp_error(s->fd))
+		slot_finish(p, s, FAILED, err == ECONNREFUSED ? "unreachable" : strerrorname_np(err));
+	else if (err == ECONNREFUSED)
 		slot_finish(p, s, REFUSED, "");
 	else
 		slot_finish(p, s, FAILED, strerrorname_np(err));
@@ -720,8 +732,13 @@ static void slot_start(struct prober *p, struct question *q)
 
 	if (q->proto == PROBE_TCP || q->proto == PROBE_UDP) {
 		bool tcp = q->proto == PROBE_TCP;
+		int on = 1;
 
 		s->fd = socket_open(q->dst.sa.sa_family, tcp ? SOCK_STREAM : SOCK_DGRAM, 0);
+		if (tcp && family_index(&q->dst))
+			setsockopt(s->fd, IPPROTO_IPV6, IPV6_RECVERR, &on, sizeof(on));
+		else if (tcp)
+			setsockopt(s->fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on));
 		event.events = tcp ? EPOLLIN | EPOLLOUT : EPOLLIN;
 		event.data.u64 = (uint64_t)(s - p->slots);
 		if (epoll_ctl(p->epoll, EPOLL_CTL_ADD, s->fd, &event))
