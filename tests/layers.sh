@@ -9,8 +9,9 @@ base/arena base/vec base/strbuf base/intern
 text/source text/diag
 net/addr net/interval
 model/policy model/ast model/ruleset
-parse/parse_policy parse/parse_ipsave
-meaning/services meaning/resolve meaning/match_codec meaning/snapshot meaning/lower
+parse/parse_policy parse/parse_ipsave parse/services
+codec/match_codec codec/snapshot
+meaning/resolve meaning/lower
 analyse/checks
 plan/plan plan/emit
 live/failure live/process live/generation live/lock live/backend live/foreign live/live live/apply

@@ -1,7 +1,7 @@
 /*
  * codec.h - what the parts of the codec share: the rows of modules.def, and readers and printers of values.
  *
- * Inside src/meaning only; match_codec.h is the interface.
+ * Inside src/codec only; match_codec.h is the interface.
  * Ownership: what readers allocate lives in the ruleset's arena.
  */
 #ifndef PEERWALL_CODEC_H

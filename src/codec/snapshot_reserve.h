@@ -3,7 +3,7 @@
  *
  * Purpose: an array that grows leaves its outgrown copies in the arena; for a dump of a million rules that is
  * most of the memory. The counts are a guess by the form of lines: a wrong one costs memory, nothing else.
- * Inside src/meaning only. Ownership: the arena that is given, which may be gone after the last reserve.
+ * Inside src/codec only. Ownership: the arena that is given, which may be gone after the last reserve.
  */
 #ifndef PEERWALL_SNAPSHOT_RESERVE_H
 #define PEERWALL_SNAPSHOT_RESERVE_H

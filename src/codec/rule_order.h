@@ -3,7 +3,7 @@
  *
  * Purpose: "-I CHAIN n" moves all rules behind it, which done one by one costs the square of their number.
  * Here each rule only notes where it went in, and the order is worked out once, in n log n.
- * Inside src/meaning only. Ownership: the arena.
+ * Inside src/codec only. Ownership: the arena.
  */
 #ifndef PEERWALL_RULE_ORDER_H
 #define PEERWALL_RULE_ORDER_H
