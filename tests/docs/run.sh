@@ -12,8 +12,8 @@
 #   ini                wg-quick's configuration: its hooks run, %i being wg1
 #   yaml               a workflow: what its steps run
 #
-# With UPDATE=1 the documents are written anew where the output differs. Then come the manual pages (man.sh), what the
-# documents speak of (names.sh), the limits they state (limits.sh), and diagnostics.sh, which looks after other pages.
+# With UPDATE=1 the documents are written anew where the output differs. Then come a test of this script itself
+# (self.sh), the manual pages (man.sh), what the documents speak of (names.sh), the limits they state (limits.sh), and diagnostics.sh, which looks after other pages.
 # Ends in "N passed, N failed"; leaves with 77 where something could not run, but with 1 if CI=true.
 set -u
 
@@ -132,9 +132,11 @@ check_console() {
 	differs=
 	while [ -f "$block.$count.command" ]; do
 		name="$document:$line: $(head -n 1 "$block.$count.command")"
-		compare "$name" "$block.$count"
-		if [ "$(cat "$block.$count.status")" != 0 ] && ! grep -qE '\$\?|\|\|' "$block.$count.command"; then
-			not_ok "$name" <<<"status $(cat "$block.$count.status"), which the document does not show"
+		if [ "$(cat "$block.$count.status")" = 0 ] || grep -qE '\$\?|\|\|' "$block.$count.command"; then
+			compare "$name" "$block.$count"
+		else
+			not_ok "$name: status $(cat "$block.$count.status"), which is not shown" <"$block.$count.output"
+			cp "$block.$count.output" "$block.$count.shown"
 		fi
 		count=$((count + 1))
 	done
@@ -247,6 +249,7 @@ else
 		*) run_document "$document" ;;
 		esac
 	done
+	run_script self.sh
 	run_script man.sh
 	run_script names.sh
 	run_script limits.sh
