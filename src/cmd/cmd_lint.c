@@ -34,7 +34,7 @@ static const char help[] =
 	"examples:\n"
 	"  peerwall lint wg1.pw\n"
 	"  iptables-save >host.v4; ip6tables-save >host.v6\n"
-	"  peerwall lint wg1.pw --snapshot host.v4 --snapshot host.v6\n"
+	"  peerwall lint wg1.pw --snapshot4 host.v4 --snapshot6 host.v6\n"
 	"  peerwall lint --error all --format sarif *.pw >peerwall.sarif\n";
 
 struct snapshot_argument {

@@ -1,6 +1,7 @@
 #include "cmd.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -43,10 +44,18 @@ static bool asks_for_help(int argc, char **argv)
 	return false;
 }
 
+/* Nobody reads the pipe any more, as behind `| head -1`: that is the reader's choice, and no error. */
+static bool reader_has_gone(void)
+{
+	struct pollfd output = {.fd = STDOUT_FILENO, .events = POLLOUT};
+
+	return poll(&output, 1, 0) == 1 && output.revents & POLLERR;
+}
+
 /* What was promised on standard output has to have arrived there. */
 static int finish(int status)
 {
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if ((fflush(stdout) == 0 && !ferror(stdout)) || reader_has_gone())
 		return status;
 	print_error("cannot write to standard output");
 	return status == EXIT_FINE ? EXIT_SYSTEM : status;
