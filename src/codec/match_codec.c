@@ -2,8 +2,10 @@
  * Rules from words, as iptables-restore's own getopt_long() reads them: options of the matches loaded so far,
  * the last one first; names of long options may be cut short; "-p tcp --dport 1" loads the match by itself.
  */
-#include "codec.h"
 #include "match_cache.h"
+#include "module_normalise.h"
+#include "value.h"
+#include "words.h"
 
 #include <peerwall/bug.h>
 

@@ -2,7 +2,9 @@
  * Protocols by name and number: IANA's assignments under the names of Debian 12's /etc/protocols, which is
  * what iptables-save prints there. They are held here so that the same input gives the same text on any host.
  */
-#include "codec.h"
+#include "words.h"
+
+#include <peerwall/match_codec.h>
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,5 @@
 /* Rules as iptables-save prints them. */
-#include "codec.h"
+#include "value.h"
 
 #include <string.h>
 

@@ -1,5 +1,8 @@
 /* From options as they were written to options as iptables-save prints them: order, defaults, other forms. */
-#include "codec.h"
+#include "module_normalise.h"
+#include "module_table.h"
+#include "value.h"
+#include "words.h"
 
 #include <peerwall/bug.h>
 

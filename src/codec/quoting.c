@@ -1,18 +1,9 @@
-/* Words: comparing them, and writing them so that iptables-restore's reader gives them back. */
-#include "codec.h"
+/* Words written so that iptables-restore's reader gives them back. */
+#include "quoting.h"
+
+#include <peerwall/match_codec.h>
 
 #include <string.h>
-#include <strings.h>
-
-bool word_equal(const char *text, size_t size, const char *other)
-{
-	return strlen(other) == size && memcmp(text, other, size) == 0;
-}
-
-bool word_equal_nocase(const char *text, size_t size, const char *other)
-{
-	return strlen(other) == size && strncasecmp(text, other, size) == 0;
-}
 
 static bool is_plain(unsigned char c)
 {
@@ -40,6 +31,17 @@ void string_print(struct strbuf *out, const char *text)
 		strbuf_add(out, text, (size_t)(c - text));
 	else
 		print_quoted(out, text);
+}
+
+void string_print_quoted(struct strbuf *out, const char *text)
+{
+	strbuf_addc(out, '"');
+	for (; *text; text++) {
+		if (*text == '"' || *text == '\\')
+			strbuf_addc(out, '\\');
+		strbuf_addc(out, *text);
+	}
+	strbuf_addc(out, '"');
 }
 
 /*

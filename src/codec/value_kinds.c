@@ -1,5 +1,7 @@
 /* Readers and printers for the kinds of values of values.def; the larger ones are in files of their own. */
-#include "codec.h"
+#include "quoting.h"
+#include "value.h"
+#include "words.h"
 
 #include <peerwall/bug.h>
 
@@ -10,40 +12,6 @@
 #include <strings.h>
 
 /* ---- numbers ---- */
-
-bool number_read(const char *text, size_t size, uint64_t max, uint64_t *out)
-{
-	unsigned base = 10, digit;
-	uint64_t value = 0;
-	size_t i = 0;
-
-	if (size > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X')) {
-		base = 16;
-		i = 2;
-	} else if (size > 1 && text[0] == '0') {
-		base = 8;
-		i = 1;
-	}
-	if (i == size)
-		return false;
-	for (; i < size; i++) {
-		char c = text[i];
-
-		if (c >= '0' && c <= '9')
-			digit = (unsigned)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			digit = (unsigned)(c - 'a') + 10;
-		else if (c >= 'A' && c <= 'F')
-			digit = (unsigned)(c - 'A') + 10;
-		else
-			return false;
-		if (digit >= base || value > (max - digit) / base)
-			return false;
-		value = value * base + digit;
-	}
-	*out = value;
-	return value <= max;
-}
 
 static uint64_t option_max(const struct value_reader *reader)
 {
@@ -382,17 +350,6 @@ static bool read_string(struct value_reader *reader, struct value *out)
 	}
 	out->text = arena_strndup(reader->arena, word->text, word->size > max ? max : word->size);
 	return true;
-}
-
-static void print_always_quoted(struct strbuf *out, const char *text)
-{
-	strbuf_addc(out, '"');
-	for (; *text; text++) {
-		if (*text == '"' || *text == '\\')
-			strbuf_addc(out, '\\');
-		strbuf_addc(out, *text);
-	}
-	strbuf_addc(out, '"');
 }
 
 /* The number of a name in the comma-separated list of an option, or -1. */
@@ -747,7 +704,7 @@ void value_print(struct strbuf *out, enum option_id option, const struct value *
 		return;
 	case VALUE_STRING:
 		if (row->flags & QUOTED)
-			print_always_quoted(out, value->text);
+			string_print_quoted(out, value->text);
 		else
 			string_print(out, value->text);
 		return;

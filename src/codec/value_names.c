@@ -1,5 +1,6 @@
 /* Names that stand for numbers: ICMP types, REJECT's answers, TCP flags, DSCP classes, types of service. */
-#include "codec.h"
+#include "value.h"
+#include "words.h"
 
 #include <string.h>
 #include <strings.h>

@@ -1,5 +1,6 @@
 /* Rates, bursts and dates. */
-#include "codec.h"
+#include "value.h"
+#include "words.h"
 
 #include <inttypes.h>
 #include <string.h>

@@ -1,5 +1,6 @@
 /* Addresses in options: networks with masks, and the ranges of DNAT and SNAT. */
-#include "codec.h"
+#include "value.h"
+#include "words.h"
 
 #include <string.h>
 

@@ -1,5 +1,6 @@
 /* The rows of modules.def as tables, and the look-up of names in them. */
-#include "codec.h"
+#include "module_table.h"
+#include "words.h"
 
 #include <string.h>
 #include <strings.h>
