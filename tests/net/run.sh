@@ -12,7 +12,9 @@
 # run. One line each, "N passed, N failed", status 1 on any failure; 77 where they
 # cannot run, but 1 if CI=true.
 #
-# PEERWALL names the program to test, BACKENDS and OTHERWISE narrow what is run.
+# The two backends are tested side by side, as most of the time is spent waiting for
+# what does not answer. PEERWALL names the program to test, BACKENDS and OTHERWISE
+# narrow what is run.
 
 # shellcheck source=mutants.sh
 . "$(dirname "${BASH_SOURCE[0]}")/mutants.sh" || exit 2
@@ -32,7 +34,6 @@ check_grid() {
 
 run_case() {
 	local otherwise
-	[ -f "$here/cases/$1.expect" ] || die "no case $1"
 	for backend in ${BACKENDS:-nft legacy}; do
 		for otherwise in ${OTHERWISE:-drop reject}; do
 			run_case_once "$1" "$otherwise"
@@ -93,7 +94,47 @@ run_beside() {
 	done
 }
 
-net_begin
+run_all() {
+	local name
+	for name; do
+		case $name in
+		beside | mutants | reload) "run_$name" ;;
+		*) run_case "$name" ;;
+		esac
+	done
+	finish
+}
+
+# Each backend in a process of its own, which cleans up after itself. Their lines are
+# shown one backend after the other, numbered through.
+run_both_backends() {
+	local status=0
+	for backend in nft legacy; do
+		BACKENDS=$backend "$0" "$@" >"$work/$backend" 2>&1 &
+		backends+=($!)
+	done
+	trap 'kill "${backends[@]}" 2>/dev/null; wait; exit 143' INT TERM HUP
+	{
+		tail -n +1 -f --pid="${backends[0]}" "$work/nft"
+		tail -n +1 -f --pid="${backends[1]}" "$work/legacy"
+	} | awk '
+		/^(not )?ok [0-9]+ / { sub(/ok [0-9]+/, "ok " ++n) }
+		/^[0-9]+ passed, [0-9]+ failed$/ { passed += $1; failed += $3; finished++; next }
+		{ print; fflush() }
+		END {
+			if (finished != 2) {
+				print "not ok " ++n " a backend did not finish"
+				failed++
+			}
+			print passed + 0 " passed, " failed + 0 " failed"
+		}
+	' &
+	wait "${backends[0]}" || status=1
+	wait "${backends[1]}" || status=1
+	wait
+	return $status
+}
+
 cases=("$@")
 if [ $# -eq 0 ]; then
 	for file in "$here"/cases/*.policy; do
@@ -104,8 +145,14 @@ if [ $# -eq 0 ]; then
 fi
 for name in "${cases[@]}"; do
 	case $name in
-	beside | mutants | reload) "run_$name" ;;
-	*) run_case "$name" ;;
+	beside | mutants | reload) ;;
+	*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
 	esac
 done
-finish
+declare -a backends=()
+net_begin
+if [ -n "${BACKENDS:-}" ]; then
+	run_all "${cases[@]}"
+else
+	run_both_backends "${cases[@]}"
+fi
