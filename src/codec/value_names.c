@@ -152,7 +152,7 @@ static const struct {
 };
 #define TCP_FLAG_COUNT (sizeof tcp_flag_names / sizeof *tcp_flag_names)
 
-bool tcp_flags_read(const char *text, size_t size, uint8_t *out)
+static bool read_flags(const char *text, size_t size, uint8_t *out)
 {
 	const char *item = text, *end = text + size;
 
@@ -176,7 +176,7 @@ bool tcp_flags_read(const char *text, size_t size, uint8_t *out)
 	}
 }
 
-void tcp_flags_print(struct strbuf *out, uint8_t flags)
+static void print_flags(struct strbuf *out, uint8_t flags)
 {
 	bool first = true;
 
@@ -189,6 +189,24 @@ void tcp_flags_print(struct strbuf *out, uint8_t flags)
 		}
 	if (first)
 		strbuf_adds(out, "NONE");
+}
+
+bool tcp_flags_read(struct value_reader *reader, struct value *out)
+{
+	if (reader->transform == TRANSFORM_SYN) {
+		out->tcp_flags.mask = 0x17; /* FIN,SYN,RST,ACK */
+		out->tcp_flags.comp = 0x02; /* SYN */
+		return true;
+	}
+	return read_flags(reader->words[0].text, reader->words[0].size, &out->tcp_flags.mask) &&
+	       read_flags(reader->words[1].text, reader->words[1].size, &out->tcp_flags.comp);
+}
+
+void tcp_flags_print(struct strbuf *out, const struct value *value)
+{
+	print_flags(out, value->tcp_flags.mask);
+	strbuf_addc(out, ' ');
+	print_flags(out, value->tcp_flags.comp);
 }
 
 /* RFC 2474 (CS), RFC 2597 (AF), RFC 3246 (EF). */
