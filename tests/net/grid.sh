@@ -125,7 +125,8 @@ grid_questions() {
 	} | awk -v kinds="$1" -f "$here/questions.awk"
 }
 
-# grid_ask FILE TIMEOUT: asks, each question from its namespace, all at once.
+# grid_ask FILE TIMEOUT: asks, each question from its namespace, all at once. Adds to
+# $work/wrong if any was not answered at all.
 grid_ask() {
 	local name names
 	names=$(cut -d' ' -f1 "$1" | sort -u)
@@ -137,7 +138,9 @@ grid_ask() {
 	wait
 	for name in $names; do
 		sed "s/^/$name /" "$work/answers.$name"
-	done
+	done >"$work/answers"
+	[ -s "$1" ] && [ "$(wc -l <"$1")" = "$(wc -l <"$work/answers")" ] ||
+		echo "? ? ? ? ? | only $(wc -l <"$work/answers") answers to $(wc -l <"$1") questions" >>"$work/wrong"
 }
 
 # grid_judge DECLARATION OTHERWISE STATE <ANSWERS: prints what is not as declared:
@@ -175,14 +178,15 @@ grid() {
 		cat "$1"
 	} >"$work/declaration"
 
+	: >"$work/wrong"
 	grid_fresh
-	grid_ask "$work/questions" 400 >"$work/answers"
-	grid_judge "$work/declaration" "$2" "$3" <"$work/answers" >"$work/judged"
-	grep -v 'got silent$' "$work/judged" >"$work/wrong"
+	grid_ask "$work/questions" 400
+	grid_judge "$work/declaration" "$2" "$3" <"$work/answers" >"$work/judged" || die "cannot judge"
+	grep -v 'got silent$' "$work/judged" >>"$work/wrong"
 	grep 'got silent$' "$work/judged" | sed 's/ | .*//' >"$work/again"
 	if [ -s "$work/again" ]; then
-		grid_ask "$work/again" 1500 >"$work/answers"
-		grid_judge "$work/declaration" "$2" "$3" <"$work/answers" >>"$work/wrong"
+		grid_ask "$work/again" 1500
+		grid_judge "$work/declaration" "$2" "$3" <"$work/answers" >>"$work/wrong" || die "cannot judge"
 	fi
 	sed -i 's/.* | //' "$work/wrong"
 	[ ! -s "$work/wrong" ]

@@ -151,7 +151,8 @@ check_down() {
 		not_ok "$2 down: status $?" <"$work/output"
 	fi
 	save_rules >"$work/after"
-	if same_rules "$3" "$work/after" >"$work/differences"; then
+	# There is something in nat all the time, so a dump without it is none.
+	if [ "$(grep -c '^\*nat' "$work/after")" = 2 ] && same_rules "$3" "$work/after" >"$work/differences"; then
 		ok "$2 down: rules as before"
 	else
 		not_ok "$2 down: rules differ" <"$work/differences"
