@@ -3,7 +3,6 @@
 #include "words.h"
 
 #include <string.h>
-#include <strings.h>
 
 const struct option_row option_rows[OPTION_COUNT] = {
 #define MODULE(id, name, kind)

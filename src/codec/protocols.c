@@ -6,8 +6,6 @@
 
 #include <peerwall/match_codec.h>
 
-#include <string.h>
-#include <strings.h>
 
 static const struct {
 	uint8_t number;
