@@ -10,7 +10,6 @@
 /* The roles of an interface's chains: see docs/lowering.md for what each does in which table. */
 #define ROLE_MAIN ""       /* what arrives by the interface (mangle), what is for this host (filter, security) */
 #define ROLE_INPUT "in"    /* what arrived by it and is for this host after all (mangle) */
-#define ROLE_TRANSLATED "nat" /* of both, what DNAT has turned (mangle) */
 #define ROLE_FORWARD "fwd" /* what arrived by it and is forwarded */
 #define ROLE_OUT "out"     /* what others send out by it */
 
@@ -208,18 +207,23 @@ static void add_flows(struct lowering *lowering, struct target_chain *to, const 
 
 /* ---- the parts of a chain ---- */
 
-static void add_icmp(struct lowering *lowering, struct target_chain *to, enum locality locality)
+/* `shape` says what else must hold. */
+static void add_icmp(struct lowering *lowering, struct target_chain *to, struct shape shape)
 {
 	bool v4 = family_of(lowering) == FAMILY_IPV4;
 
 	vec_each(flow, &lowering->flows.icmp) {
 		struct prefix_list sources = prefixes_of(lowering, &flow->from);
 
-		vec_each(source, &sources.items)
-			add(lowering, to,
-			    (struct shape){.span = flow->span, .source = source, .has_protocol = true,
-					   .protocol = v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6, .icmp = &flow->type,
-					   .locality = locality, .verdict = to->pass});
+		shape.span = flow->span;
+		shape.has_protocol = true;
+		shape.protocol = v4 ? PROTOCOL_ICMP : PROTOCOL_ICMPV6;
+		shape.icmp = &flow->type;
+		shape.verdict = to->pass;
+		vec_each(source, &sources.items) {
+			shape.source = source;
+			add(lowering, to, shape);
+		}
 	}
 }
 
@@ -228,7 +232,7 @@ static void add_host_permissions(struct lowering *lowering, struct target_chain 
 {
 	add_neighbour_discovery(lowering, to);
 	add_flows(lowering, to, &lowering->flows.exposed, (struct shape){.place = PORTS_AS_SENT});
-	add_icmp(lowering, to, LOCALITY_ANY);
+	add_icmp(lowering, to, (struct shape){.locality = LOCALITY_ANY});
 }
 
 /* Forwarded connections that entered by our interface, go where they were sent, and leave by the far interface. */
@@ -392,7 +396,7 @@ static void lower_arrival_drop(struct lowering *lowering)
 	add_arrival_logs(lowering, &chain);
 	add_neighbour_discovery(lowering, &chain);
 	add_flows(lowering, &chain, &lowering->flows.exposed, (struct shape){.locality = LOCALITY_HOST});
-	add_icmp(lowering, &chain, LOCALITY_HOST);
+	add_icmp(lowering, &chain, (struct shape){.locality = LOCALITY_HOST});
 	add_transit(lowering, &chain);
 	add_drop(lowering, &chain, LOCALITY_ANY);
 	add_jump(lowering, TABLE_MANGLE, HOOK_PREROUTING, ROLE_MAIN, false);
@@ -411,51 +415,38 @@ static void lower_arrival_reject(struct lowering *lowering)
 	add_jump(lowering, TABLE_MANGLE, HOOK_PREROUTING, ROLE_MAIN, false);
 }
 
-/* What DNAT has turned: on to where it is looked at, or refused at once where nothing is exposed. */
-static void add_translated(struct lowering *lowering, struct target_chain *to)
-{
-	struct shape shape = {.translation = TRANSLATION_YES, .verdict = VERDICT_DROP};
-
-	if (is_exposing(lowering)) {
-		shape.verdict = VERDICT_GOTO;
-		shape.chain = own_chain_name(lowering->arena, lowering->interface, ROLE_TRANSLATED);
-	} else {
-		add_log(lowering, to, &lowering->block->otherwise_log, (struct shape){.translation = TRANSLATION_YES});
-		shape.span = lowering->block->otherwise_span;
-	}
-	add(lowering, to, shape);
-}
-
 /*
- * mangle INPUT and FORWARD with `otherwise drop`: that forwards stay what they are, and the far interface. A rule of others
- * in nat may not turn a declared forward into a way to this host. Without forwards all was said at PREROUTING, where the
- * destination is still the one that the peer chose.
+ * mangle INPUT and FORWARD with `otherwise drop`: where a packet goes was a guess at PREROUTING, and is known now. A rule of others
+ * in nat, a TPROXY or a local route that addrtype does not see may have turned a declared forward into a way to this
+ * host; neighbour discovery may be addressed beyond it; and a forward may leave by another interface. Without forwards
+ * all that passed PREROUTING was meant for this host, and INPUT need not ask again.
  */
 static void lower_forward_drop(struct lowering *lowering)
 {
+	bool transit = lowering->flows.in.items.len > 0;
+	struct shape translated = {.translation = TRANSLATION_YES, .verdict = VERDICT_RETURN};
 	struct target_chain chain;
 
-	if (lowering->flows.in.items.len == 0)
-		return;
-	chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
-	add_established(lowering, &chain);
-	add_translated(lowering, &chain);
-	add_jump(lowering, TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false);
+	if (transit) {
+		chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
+		translated.verdict = VERDICT_GOTO;
+		translated.chain = chain.chain->name;
+		add_established(lowering, &chain);
+		add_neighbour_discovery(lowering, &chain);
+		add_flows(lowering, &chain, &lowering->flows.exposed, (struct shape){.place = PORTS_AS_SENT});
+		add_icmp(lowering, &chain, (struct shape){.translation = TRANSLATION_NO});
+		add_drop(lowering, &chain, LOCALITY_ANY);
+		add_jump(lowering, TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false);
+	}
 
 	chain = open_chain(lowering, TABLE_MANGLE, ROLE_FORWARD, VERDICT_RETURN);
 	add_established(lowering, &chain);
 	add_forward_logs(lowering, &chain, true);
 	add_forwards_in(lowering, &chain);
 	if (is_exposing(lowering))
-		add_translated(lowering, &chain);
+		add(lowering, &chain, translated);
 	add_drop(lowering, &chain, LOCALITY_ANY);
 	add_jump(lowering, TABLE_MANGLE, HOOK_FORWARD, ROLE_FORWARD, false);
-
-	if (!is_exposing(lowering))
-		return;
-	chain = open_chain(lowering, TABLE_MANGLE, ROLE_TRANSLATED, VERDICT_RETURN);
-	add_flows(lowering, &chain, &lowering->flows.exposed, (struct shape){.place = PORTS_AS_SENT});
-	add_drop(lowering, &chain, LOCALITY_ANY);
 }
 
 /* What leaves by the interface, in the table that has the last word. */

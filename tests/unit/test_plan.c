@@ -82,6 +82,9 @@ static const char *planned(const char *live_text, const char *policy, const char
 	"-A PW-wg1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"                       \
 	"-A PW-wg1 -s 10.0.0.1/32 -p tcp -m tcp --dport 22 -m addrtype --dst-type LOCAL -j RETURN\n" \
 	"-A PW-wg1 -j DROP\n"                                                                    \
+	"-A PW-wg1/fwd -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"                   \
+	"-A PW-wg1/fwd -m conntrack --ctstate DNAT -j RETURN\n"                                  \
+	"-A PW-wg1/fwd -j DROP\n"                                                                \
 	"-A PW-wg1/out -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"                   \
 	"-A PW-wg1/out -i wg1 -j RETURN\n"                                                       \
 	"-A PW-wg1/out -j DROP\n"
@@ -94,15 +97,16 @@ static const char *planned(const char *live_text, const char *policy, const char
 #define JUMP(chain, side, to) "-A " chain " " side " wg1 -m comment --comment \"peerwall wg1\" -j " to "\n"
 #define MANGLE_HEAD                                                                             \
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n"       \
-	":OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:PW-wg1 - [0:0]\n:PW-wg1/out - [0:0]\n"
+	":OUTPUT ACCEPT [0:0]\n:POSTROUTING ACCEPT [0:0]\n:PW-wg1 - [0:0]\n"              \
+	":PW-wg1/fwd - [0:0]\n:PW-wg1/out - [0:0]\n"
 #define FILTER_HEAD                                                                             \
 	"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"           \
 	":PW-wg1 - [0:0]\n:PW-wg1/fwd - [0:0]\n:PW-wg1/out - [0:0]\n"
 #define FILTER_JUMPS                                                                            \
 	JUMP("INPUT", "-i", "PW-wg1") JUMP("FORWARD", "-i", "PW-wg1/fwd") JUMP("FORWARD", "-o", "PW-wg1/out")
 #define FILTER FILTER_HEAD FILTER_JUMPS FILTER_CHAINS "COMMIT\n"
-#define MANGLE                                                                                  \
-	MANGLE_HEAD JUMP("PREROUTING", "-i", "PW-wg1") JUMP("FORWARD", "-o", "PW-wg1/out") MANGLE_CHAINS "COMMIT\n"
+#define MANGLE_FORWARD JUMP("FORWARD", "-i", "PW-wg1/fwd") JUMP("FORWARD", "-o", "PW-wg1/out")
+#define MANGLE MANGLE_HEAD JUMP("PREROUTING", "-i", "PW-wg1") MANGLE_FORWARD MANGLE_CHAINS "COMMIT\n"
 
 START_TEST(what_is_up_needs_nothing)
 {
@@ -142,7 +146,7 @@ END_TEST
 START_TEST(down_takes_filter_first_and_touches_nothing_foreign)
 {
 	ck_assert_str_eq(planned(MANGLE_HEAD ":OTHER - [0:0]\n-A PREROUTING -j OTHER\n" JUMP("PREROUTING", "-i", "PW-wg1")
-					 JUMP("FORWARD", "-o", "PW-wg1/out") MANGLE_CHAINS "COMMIT\n" FILTER,
+					 MANGLE_FORWARD MANGLE_CHAINS "COMMIT\n" FILTER,
 				 NULL, "wg1", NULL),
 			 "*filter\n"
 			 "-D INPUT -i wg1 -m comment --comment \"peerwall wg1\" -j PW-wg1\n"
@@ -153,9 +157,10 @@ START_TEST(down_takes_filter_first_and_touches_nothing_foreign)
 			 "COMMIT\n"
 			 "*mangle\n"
 			 "-D PREROUTING -i wg1 -m comment --comment \"peerwall wg1\" -j PW-wg1\n"
+			 "-D FORWARD -i wg1 -m comment --comment \"peerwall wg1\" -j PW-wg1/fwd\n"
 			 "-D FORWARD -o wg1 -m comment --comment \"peerwall wg1\" -j PW-wg1/out\n"
-			 "-F PW-wg1\n-F PW-wg1/out\n"
-			 "-X PW-wg1\n-X PW-wg1/out\n"
+			 "-F PW-wg1\n-F PW-wg1/fwd\n-F PW-wg1/out\n"
+			 "-X PW-wg1\n-X PW-wg1/fwd\n-X PW-wg1/out\n"
 			 "COMMIT\n");
 }
 END_TEST
@@ -176,7 +181,7 @@ END_TEST
 START_TEST(a_doubled_jump_becomes_one)
 {
 	const char *text = planned(MANGLE_HEAD JUMP("PREROUTING", "-i", "PW-wg1") JUMP("PREROUTING", "-i", "PW-wg1")
-					   JUMP("FORWARD", "-o", "PW-wg1/out") MANGLE_CHAINS "COMMIT\n" FILTER,
+					   MANGLE_FORWARD MANGLE_CHAINS "COMMIT\n" FILTER,
 				   POLICY, "wg1", NULL);
 
 	ck_assert_str_eq(text, "*mangle\n"
@@ -190,7 +195,7 @@ END_TEST
 static const char *with_foreign(const char *foreign)
 {
 	return arena_printf(&arena, "%s%s%s", MANGLE_HEAD ":OTHER - [0:0]\n", foreign,
-			    JUMP("PREROUTING", "-i", "PW-wg1") JUMP("FORWARD", "-o", "PW-wg1/out")
+			    JUMP("PREROUTING", "-i", "PW-wg1") MANGLE_FORWARD
 				    MANGLE_CHAINS "COMMIT\n" FILTER);
 }
 
@@ -286,11 +291,14 @@ END_TEST
 START_TEST(drift_names_what_and_where)
 {
 	struct ruleset want = want_of(POLICY);
-	struct ruleset live = live_of(MANGLE_HEAD JUMP("FORWARD", "-o", "PW-wg1/out")
+	struct ruleset live = live_of(MANGLE_HEAD MANGLE_FORWARD
 				      "-A PW-wg1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
 				      "-A PW-wg1 -j ACCEPT\n"
 				      "-A PW-wg1 -s 10.0.0.1/32 -p tcp -m tcp --dport 22 -m addrtype --dst-type LOCAL -j RETURN\n"
 				      "-A PW-wg1 -j DROP\n"
+				      "-A PW-wg1/fwd -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
+				      "-A PW-wg1/fwd -m conntrack --ctstate DNAT -j RETURN\n"
+				      "-A PW-wg1/fwd -j DROP\n"
 				      "-A PW-wg1/out -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
 				      "-A PW-wg1/out -i wg1 -j RETURN\n"
 				      "COMMIT\n" FILTER);

@@ -41,7 +41,6 @@ load <<'PAYLOAD'
 :PW-wg1 - [0:0]
 :PW-wg1/in - [0:0]
 :PW-wg1/fwd - [0:0]
-:PW-wg1/nat - [0:0]
 :PW-wg1/out - [0:0]
 -A PW-wg1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1 -s 10.1.1.0/24 -p tcp -m tcp --dport 8096 -m addrtype --dst-type LOCAL -j RETURN
@@ -49,13 +48,13 @@ load <<'PAYLOAD'
 -A PW-wg1 -s 10.1.1.0/24 -d 10.1.1.0/24 -m addrtype ! --dst-type LOCAL,BROADCAST,MULTICAST -j RETURN
 -A PW-wg1 -j DROP
 -A PW-wg1/in -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
--A PW-wg1/in -m conntrack --ctstate DNAT -g PW-wg1/nat
+-A PW-wg1/in -s 10.1.1.0/24 -p tcp -m conntrack --ctorigdstport 8096 --ctdir ORIGINAL -j RETURN
+-A PW-wg1/in -s 10.1.1.0/24 -p icmp -m icmp --icmp-type 8 -m conntrack ! --ctstate DNAT -j RETURN
+-A PW-wg1/in -j DROP
 -A PW-wg1/fwd -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1/fwd -s 10.1.1.0/24 -d 10.1.1.0/24 -o wg1 -m conntrack ! --ctstate DNAT -j RETURN
--A PW-wg1/fwd -m conntrack --ctstate DNAT -g PW-wg1/nat
+-A PW-wg1/fwd -m conntrack --ctstate DNAT -g PW-wg1/in
 -A PW-wg1/fwd -j DROP
--A PW-wg1/nat -s 10.1.1.0/24 -p tcp -m conntrack --ctorigdstport 8096 --ctdir ORIGINAL -j RETURN
--A PW-wg1/nat -j DROP
 -A PW-wg1/out -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1/out -i wg1 -j RETURN
 -A PW-wg1/out -j DROP
@@ -211,7 +210,6 @@ load <<'PAYLOAD'
 :PW-wg1 - [0:0]
 :PW-wg1/in - [0:0]
 :PW-wg1/fwd - [0:0]
-:PW-wg1/nat - [0:0]
 :PW-wg1/out - [0:0]
 -A PW-wg1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1 -p ipv6-icmp -m icmp6 --icmpv6-type 133 -m hl --hl-eq 255 -j RETURN
@@ -224,13 +222,18 @@ load <<'PAYLOAD'
 -A PW-wg1 -s fd00:1::/64 -d fd00:1::/64 -m addrtype ! --dst-type LOCAL,ANYCAST -j RETURN
 -A PW-wg1 -j DROP
 -A PW-wg1/in -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
--A PW-wg1/in -m conntrack --ctstate DNAT -g PW-wg1/nat
+-A PW-wg1/in -p ipv6-icmp -m icmp6 --icmpv6-type 133 -m hl --hl-eq 255 -j RETURN
+-A PW-wg1/in -p ipv6-icmp -m icmp6 --icmpv6-type 134 -m hl --hl-eq 255 -j RETURN
+-A PW-wg1/in -p ipv6-icmp -m icmp6 --icmpv6-type 135 -m hl --hl-eq 255 -j RETURN
+-A PW-wg1/in -p ipv6-icmp -m icmp6 --icmpv6-type 136 -m hl --hl-eq 255 -j RETURN
+-A PW-wg1/in -s fe80::/10 -p ipv6-icmp -m icmp6 --icmpv6-type 130 -j RETURN
+-A PW-wg1/in -s fd00:1::/64 -p tcp -m conntrack --ctorigdstport 8096 --ctdir ORIGINAL -j RETURN
+-A PW-wg1/in -s fd00:1::/64 -p ipv6-icmp -m icmp6 --icmpv6-type 128 -m conntrack ! --ctstate DNAT -j RETURN
+-A PW-wg1/in -j DROP
 -A PW-wg1/fwd -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1/fwd -s fd00:1::/64 -d fd00:1::/64 -o wg1 -m conntrack ! --ctstate DNAT -j RETURN
--A PW-wg1/fwd -m conntrack --ctstate DNAT -g PW-wg1/nat
+-A PW-wg1/fwd -m conntrack --ctstate DNAT -g PW-wg1/in
 -A PW-wg1/fwd -j DROP
--A PW-wg1/nat -s fd00:1::/64 -p tcp -m conntrack --ctorigdstport 8096 --ctdir ORIGINAL -j RETURN
--A PW-wg1/nat -j DROP
 -A PW-wg1/out -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN
 -A PW-wg1/out -i wg1 -j RETURN
 -A PW-wg1/out -j DROP
@@ -483,12 +486,10 @@ load <<'PAYLOAD'
 :PW-wg1 - [0:0]
 :PW-wg1/in - [0:0]
 :PW-wg1/fwd - [0:0]
-:PW-wg1/nat - [0:0]
 :PW-wg1/out - [0:0]
 -X PW-wg1
 -X PW-wg1/in
 -X PW-wg1/fwd
--X PW-wg1/nat
 -X PW-wg1/out
 COMMIT
 PAYLOAD
@@ -589,12 +590,10 @@ load <<'PAYLOAD'
 :PW-wg1 - [0:0]
 :PW-wg1/in - [0:0]
 :PW-wg1/fwd - [0:0]
-:PW-wg1/nat - [0:0]
 :PW-wg1/out - [0:0]
 -X PW-wg1
 -X PW-wg1/in
 -X PW-wg1/fwd
--X PW-wg1/nat
 -X PW-wg1/out
 COMMIT
 PAYLOAD
