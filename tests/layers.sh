@@ -14,7 +14,7 @@ codec/match_codec codec/snapshot
 meaning/resolve meaning/lower
 analyse/checks
 plan/plan plan/emit
-live/failure live/process live/generation live/lock live/backend live/foreign live/live live/apply
+live/failure live/process live/netlink live/generation live/nft_table live/lock live/backend live/foreign live/live live/made_tables live/apply
 cmd/report"
 
 # shellcheck disable=SC2086 # the list is words

@@ -29,7 +29,7 @@
 struct live_options {
 	const enum backend *backend;    /* NULL: the one in use */
 	const char *tools_directory;    /* NULL: the fixed list */
-	const char *run_directory;      /* for lock files */
+	const char *run_directory;      /* for lock files, and notes on the tables that we made */
 	const char *xtables_lock;       /* the legacy tools' lock file */
 	unsigned lock_limit;            /* how long to wait for locks */
 	unsigned tool_limit;            /* how long a tool may take */

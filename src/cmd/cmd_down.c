@@ -163,8 +163,6 @@ static int down(struct live_command *command, bool *ended)
 		ruleset_init(&change.want[f], (enum family)f, &command->input.arena);
 	if (command->all && loaded.items.len == 0)
 		print_line("nothing is up: nothing to do");
-	if (change.interfaces.items.len == 0)
-		return EXIT_FINE;
 	if (command->dry_run) {
 		struct strbuf text = STRBUF_EMPTY;
 

@@ -23,7 +23,7 @@
 	"  -D NAME=VALUE        the value of $NAME in the policies\n"                    \
 	"  --backend nft|legacy which backend of iptables; without it, the one in use\n" \
 	"  --tools DIR          where iptables' tools are (absolute, root's own)\n"      \
-	"  --run-dir DIR        where the lock is (/run/peerwall)\n"                      \
+	"  --run-dir DIR        where the lock and notes are (/run/peerwall)\n"                      \
 	"  --wait SECONDS       how long to wait for locks (10)\n"                       \
 	"  --timeout SECONDS    how long a tool may take (60)\n"                          \
 	"  --color WHEN         auto, always or never\n"

@@ -1,6 +1,7 @@
 #include <peerwall/apply.h>
 
 #include "foreign.h"
+#include "made_tables.h"
 #include "transaction.h"
 
 #include <peerwall/emit.h>
@@ -251,6 +252,7 @@ static bool go_forward(struct transaction *transaction, struct plan plans[FAMILY
 
 	for (;;) {
 		transaction->attempts++;
+		made_tables_note(transaction->live, plans);
 		if (load_plans(transaction, plans, &again) && check_result(transaction, &again))
 			return true;
 		if (!again)
@@ -344,8 +346,11 @@ bool change_run(struct live *live, const struct change *change)
 	struct plan plans[FAMILY_COUNT];
 
 	transaction_plan(plans, live, change, live->rules, change->want);
-	if (plans_are_empty(plans))
+	if (plans_are_empty(plans)) {
+		/* One that was killed may have come this far. */
+		made_tables_clear(live);
 		return true;
+	}
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		plan_own_part(&transaction.before[f], &live->rules[f], &change->interfaces, live->arena);
 	for (int f = 0; f < FAMILY_COUNT; f++)
@@ -354,8 +359,12 @@ bool change_run(struct live *live, const struct change *change)
 				return false;
 	if (!check_tables(&transaction, plans))
 		return false;
-	if (go_forward(&transaction, plans))
+	if (go_forward(&transaction, plans)) {
+		made_tables_clear(live);
 		return true;
+	}
 	transaction_undo(&transaction);
+	if (live->failure->kind == FAILURE_ROLLED_BACK)
+		made_tables_clear(live);
 	return false;
 }
