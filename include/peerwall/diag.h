@@ -89,6 +89,9 @@ void diag_render(struct strbuf *out, const struct diag *diag, const struct sourc
 void diags_render(struct strbuf *out, const struct diags *diags, const struct sources *sources,
 		  struct diag_style style);
 
+/* The text as a terminal may see it: what is no character, or would do more than show one, is replaced. */
+void diag_clean(struct strbuf *out, const char *text, size_t size);
+
 /*
  * The candidate nearest to `word`, at an edit distance of at most a third of its length, or NULL.
  * For "did you mean".

@@ -1,13 +1,21 @@
 #include "cmd.h"
 
+#include <peerwall/diag.h>
+#include <peerwall/strbuf.h>
+
 #include <stdarg.h>
 #include <stdio.h>
 
+/* Words of the command line are names of files as often as not, and these may be anybody's. */
 static void print_error_args(const char *format, va_list args)
 {
-	fputs("peerwall: error: ", stderr);
-	vfprintf(stderr, format, args);
-	fputc('\n', stderr);
+	struct strbuf text = STRBUF_EMPTY, clean = STRBUF_EMPTY;
+
+	strbuf_vaddf(&text, format, args);
+	diag_clean(&clean, strbuf_str(&text), text.len);
+	fprintf(stderr, "peerwall: error: %s\n", strbuf_str(&clean));
+	strbuf_free(&text);
+	strbuf_free(&clean);
 }
 
 void print_error(const char *format, ...)

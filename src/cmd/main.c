@@ -61,16 +61,15 @@ static int finish(int status)
 	return status == EXIT_FINE ? EXIT_SYSTEM : status;
 }
 
-/* Started with one of 0-2 closed, a file that is opened would take its place and get the messages. Writing fails still. */
+/*
+ * Started with one of 0-2 closed, a file that is opened would take its place and get the messages. Reading and writing
+ * fail still: each is opened for what it is not for.
+ */
 static void fill_standard_streams(void)
 {
-	int fd;
-
-	do
-		fd = open("/dev/null", O_RDONLY);
-	while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd >= 0)
-		close(fd);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY) < 0)
+			return;
 }
 
 int main(int argc, char **argv)
@@ -79,6 +78,7 @@ int main(int argc, char **argv)
 
 	fill_standard_streams();
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of writing it */
 	if (argc < 2) {
 		print_overview(stderr);
 		return EXIT_USAGE;

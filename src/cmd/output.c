@@ -2,9 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#define TEMPORARY_NAMES_MAX 100
 
 struct strbuf *output_add(struct output *output, const char *name, mode_t mode)
 {
@@ -35,12 +38,18 @@ static int write_all(int fd, const char *bytes, size_t size)
 
 static int write_temporary(struct output *output, struct output_file *file, int directory)
 {
-	const char *name = arena_printf(output->arena, ".%s.%ld.tmp", file->name, (long)getpid());
-	int fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);
-	int error;
+	const char *name;
+	int fd, error;
 
-	if (fd < 0)
-		return -errno;
+	/* A process of the same id, in another container say, may have been killed here and left its files. */
+	for (unsigned attempt = 0;; attempt++) {
+		name = arena_printf(output->arena, ".%s.%ld.%u.tmp", file->name, (long)getpid(), attempt);
+		fd = openat(directory, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, file->mode);
+		if (fd >= 0)
+			break;
+		if (errno != EEXIST || attempt == TEMPORARY_NAMES_MAX)
+			return -errno;
+	}
 	file->temporary = name;
 	error = write_all(fd, strbuf_str(&file->content), file->content.len);
 	if (!error && fsync(fd) < 0 && errno != EINVAL)
@@ -50,8 +59,26 @@ static int write_temporary(struct output *output, struct output_file *file, int 
 	return error;
 }
 
+/* What stands in the way of a rename is found before the first of them. */
+static int check_place(const struct output_file *file, int directory)
+{
+	struct stat status;
+
+	if (fstatat(directory, file->name, &status, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	return S_ISDIR(status.st_mode) ? -EISDIR : 0;
+}
+
 static int write_files(struct output *output, int directory, const char **failed)
 {
+	vec_each(file, &output->files) {
+		int error = check_place(file, directory);
+
+		if (error) {
+			*failed = file->name;
+			return error;
+		}
+	}
 	vec_each(file, &output->files) {
 		int error = write_temporary(output, file, directory);
 
@@ -73,9 +100,10 @@ static int write_files(struct output *output, int directory, const char **failed
 int output_write(struct output *output, const char *path, const char **failed)
 {
 	int directory, error;
+	bool made = mkdir(path, 0755) == 0;
 
 	*failed = path;
-	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+	if (!made && errno != EEXIST)
 		return -errno;
 	directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (directory < 0)
@@ -85,5 +113,7 @@ int output_write(struct output *output, const char *path, const char **failed)
 		if (file->temporary)
 			unlinkat(directory, file->temporary, 0);
 	close(directory);
+	if (error && made)
+		rmdir(path);
 	return error;
 }

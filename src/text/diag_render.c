@@ -67,6 +67,11 @@ static void add_clean(struct strbuf *out, const char *text, size_t size, bool ta
 	}
 }
 
+void diag_clean(struct strbuf *out, const char *text, size_t size)
+{
+	add_clean(out, text, size, false);
+}
+
 static size_t step(const char *text, size_t size)
 {
 	uint32_t point;
