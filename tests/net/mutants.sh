@@ -34,9 +34,9 @@ without_filter() { mutate 4 filter '^-A (INPUT|FORWARD)'; }
 with_a_stranger() {
 	local table chain
 	for table in security mangle; do
-		chain=$(own_rules 4 $table '^-A (PREROUTING|INPUT) -i wg1 .*-j PW-wg1$' | sed 's/.* -j //')
-		[ -z "$chain" ] ||
+		for chain in $(own_rules 4 $table '^-A (PREROUTING|INPUT) -i wg1 ' | sed 's/.* -j //'); do
 			table4 -t $table -I "$chain" 1 -s 10.9.9.9 -p tcp --dport 22 -j RETURN || return
+		done
 	done
 }
 
