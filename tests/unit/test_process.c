@@ -184,11 +184,11 @@ START_TEST(no_descriptor_is_handed_on)
 
 	ck_assert_int_ge(leaky, 0);
 	ck_assert_int_eq(moved, 77);
-	ck_assert_int_eq(run_shell("ls /proc/$$/fd | tr '\\n' ' '", NULL, 0, 5000), 0);
+	ck_assert_int_eq(run_shell("ls /proc/$$/fd; true", NULL, 0, 5000), 0);
 	close(leaky);
 	close(moved);
-	/* The shell's own pipe to tr may not show: only 0, 1 and 2 are its. */
-	ck_assert_str_eq(strbuf_str(&result.out), "0 1 2 ");
+	/* A shell with a pipe would show that pipe, too, if it is slow to close it. */
+	ck_assert_str_eq(strbuf_str(&result.out), "0\n1\n2\n");
 }
 END_TEST
 
