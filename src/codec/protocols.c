@@ -6,7 +6,6 @@
 
 #include <peerwall/match_codec.h>
 
-
 static const struct {
 	uint8_t number;
 	const char *name;
