@@ -54,7 +54,7 @@ net_begin() {
 	local tool
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	unshare -n true 2>/dev/null || skip "needs root and network namespaces"
-	for tool in ip bridge conntrack iptables-nft iptables-legacy cc; do
+	for tool in ip bridge conntrack nft python3 iptables-nft iptables-legacy cc; do
 		command -v $tool >/dev/null || skip "needs $tool"
 	done
 	work=$(mktemp -d "${TMPDIR:-/tmp}/peerwall-net.XXXXXX")

@@ -7,8 +7,8 @@
 #   - it still is after others have added rules that accept and redirect everything;
 #   - and on hosts whose own rules drop by default;
 #   - down leaves the rules as they were.
-# The case "beside" has two policies. "mutants" (the grids notice broken rules) and
-# "reload" (changes under traffic) are in files of their own. Without names, all are
+# The case "beside" has two policies. "mutants" (the grids notice broken rules), "reload"
+# (changes under traffic) and "strays" (odd packets) are in files of their own. Without names, all are
 # run. One line each, "N passed, N failed", status 1 on any failure; 77 where they
 # cannot run, but 1 if CI=true.
 #
@@ -20,6 +20,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/mutants.sh" || exit 2
 # shellcheck source=reload.sh
 . "$(dirname "${BASH_SOURCE[0]}")/reload.sh" || exit 2
+# shellcheck source=strays.sh
+. "$(dirname "${BASH_SOURCE[0]}")/strays.sh" || exit 2
 
 # check_grid CASE OTHERWISE STATE [DECLARATION]
 check_grid() {
@@ -98,7 +100,7 @@ run_all() {
 	local name
 	for name; do
 		case $name in
-		beside | mutants | reload) "run_$name" ;;
+		beside | mutants | reload | strays) "run_$name" ;;
 		*) run_case "$name" ;;
 		esac
 	done
@@ -141,11 +143,11 @@ if [ $# -eq 0 ]; then
 		file=${file##*/}
 		cases+=("${file%.policy}")
 	done
-	cases+=(beside mutants reload)
+	cases+=(beside mutants reload strays)
 fi
 for name in "${cases[@]}"; do
 	case $name in
-	beside | mutants | reload) ;;
+	beside | mutants | reload | strays) ;;
 	*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
 	esac
 done

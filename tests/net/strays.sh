@@ -65,8 +65,6 @@ kept_by_mark() {
 
 run_strays() {
 	local otherwise lan="10.1.1.0/24, fd00:1::/64"
-	command -v nft >/dev/null || skip "needs nft"
-	command -v python3 >/dev/null || skip "needs python3"
 	for backend in ${BACKENDS:-nft legacy}; do
 		topology_up "$backend"
 		both -P FORWARD ACCEPT
