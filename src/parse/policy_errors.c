@@ -184,6 +184,10 @@ static void add_hints(struct policy_parser *parser, struct diag *diag, const int
 			   "in a test, lines read: PEERS can SERVICE, or PEERS cannot SERVICE");
 	else if (token->word.own_line && (parser->previous == TOK_COMMA || parser->previous == TOK_EQUALS))
 		diag_label(parser->diags, diag, parser->previous_span, "the line before goes on behind this");
+	else if (keyword && (parser->context_before == TOK_INTERFACE || parser->context_before == TOK_VIA) &&
+		 is_expected(TOK_WORD, expected, count))
+		diag_label(parser->diags, diag, SPAN_NONE,
+			   "'%s' is a word of the language; an interface of that name is put in quotes", keyword);
 	else if (keyword && is_expected(TOK_WORD, expected, count))
 		diag_label(parser->diags, diag, SPAN_NONE, "'%s' is a word of the language and cannot be a name", keyword);
 	if (token->kind == TOK_END_OF_FILE && parser->block)
@@ -230,6 +234,11 @@ void policy_report_syntax_error(struct policy_parser *parser, const int *expecte
 	const char *near = NULL;
 	struct diag *diag;
 
+	/* A bad word has its diagnostic: that it stands in a wrong place as well helps nobody. */
+	if (parser->current.kind == TOK_UNKNOWN && parser->current.word.kind == AST_WORD_BAD) {
+		prepare_recovery(parser, NULL, starts_statement);
+		return;
+	}
 	if (expected_count == 0) {
 		diag_add(parser->diags, CODE_SYNTAX, parser->current.span, "this cannot stand here");
 		prepare_recovery(parser, NULL, starts_statement);
@@ -318,11 +327,20 @@ static bool is_address_range(const char *text, size_t size)
 	return hyphen && addr_parse(text, left, &addr) && addr_parse(hyphen + 1, size - left - 1, &addr);
 }
 
+/* "wg*", as a shell has it; "10.1.1.*" is something else. */
+static bool is_interface_pattern(const char *text, size_t size)
+{
+	return size > 1 && text[size - 1] == '*' && isalpha((unsigned char)text[0]);
+}
+
 void policy_report_bad_word(struct policy_parser *parser, struct span span, const char *text, size_t size)
 {
 	struct diags *diags = parser->diags;
 	struct diag *diag;
 
+	/* One in a statement is enough: the rest of it is passed over. */
+	if (parser->recovering)
+		return;
 	if (has_control_character(text, size)) {
 		diag_add(diags, CODE_MALFORMED_WORD, span, "there is a control character here");
 		return;
@@ -335,7 +353,7 @@ void policy_report_bad_word(struct policy_parser *parser, struct span span, cons
 		diag_label(diags, diag, SPAN_NONE, "there is no 'not': what is not allowed is refused");
 	else if (is_address_range(text, size))
 		diag_label(diags, diag, SPAN_NONE, "ranges of addresses are written as prefixes, such as 10.1.1.0/29");
-	else if (text[size - 1] == '*' && size > 1)
+	else if (is_interface_pattern(text, size))
 		diag_suggest(diags, diag, "%.*s+", (int)size - 1, text);
 	else
 		diag_label(diags, diag, SPAN_NONE,

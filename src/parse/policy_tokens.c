@@ -365,8 +365,8 @@ static void close_block(struct policy_parser *parser, struct token token)
 	diag = diag_add(parser->diags, CODE_SYNTAX, token.span, "'%s' cannot stand within a block; is a '}' missing before it?",
 			policy_keyword_text(token.kind));
 	diag_label(parser->diags, diag, parser->block_open, "the block begins here");
-	if (token.kind == TOK_INTERFACE || token.kind == TOK_TEST)
-		parser->stray_closes++;
+	/* Or it is the statement that is too much, and the "}" still to come. */
+	parser->stray_closes++;
 	enqueue(parser, plain_token(TOK_CLOSE, token.span.lo, token.span.lo));
 	enqueue(parser, plain_token(TOK_END, token.span.lo, token.span.lo));
 	enqueue(parser, token);
@@ -475,6 +475,11 @@ static void feed(struct policy_parser *parser)
 	/* A bad word has its diagnostic: where only a keyword may stand, the statement needs no second one. */
 	if (token.word.kind == AST_WORD_BAD && between && parser->block != TOK_TEST)
 		token.kind = TOK_POLICY_error;
+	/* The list that was to go on in this line is lost, but what begins here is not. */
+	if (parser->recovering && own_line && !between && is_top_keyword(token.kind)) {
+		enqueue(parser, plain_token(TOK_END, span.lo, span.lo));
+		between = true;
+	}
 	if (between && is_top_keyword(token.kind) && parser->block)
 		close_block(parser, token);
 	else
@@ -536,6 +541,11 @@ void policy_parser_restart(struct policy_parser *parser, int kind, struct token 
 	while (parser->queue_len > 0)
 		rest[count++] = dequeue(parser);
 	enqueue(parser, plain_token(TOK_END, token.span.lo, token.span.lo));
+	if (parser->block && is_top_keyword(kind)) {
+		parser->stray_closes++;
+		enqueue(parser, plain_token(TOK_CLOSE, token.span.lo, token.span.lo));
+		enqueue(parser, plain_token(TOK_END, token.span.lo, token.span.lo));
+	}
 	token.kind = kind;
 	enqueue(parser, token);
 	for (unsigned i = 0; i < count; i++)
