@@ -32,14 +32,6 @@ static const char help[] =
 	"  peerwall down 'wg+'                           (the pattern that a policy named)\n"
 	"  PostDown = peerwall down %i                   (in wg-quick's configuration)\n";
 
-static bool has_name(const struct name_list *list, const char *name)
-{
-	vec_each(item, &list->items)
-		if (strcmp(*item, name) == 0)
-			return true;
-	return false;
-}
-
 /* "wg1, wg2" of the loaded interfaces that `name` has to do with; all of them if it is NULL. */
 static void list_names(struct strbuf *out, const struct name_list *loaded, const char *name)
 {
@@ -102,11 +94,17 @@ static int collect_names(struct live_command *command, const char *argument, str
 static void select_loaded(struct live_command *command, const struct name_list *names, const struct name_list *loaded,
 			  struct name_list *out)
 {
+	struct intern up, chosen;
+
+	intern_init(&up, &command->input.arena);
+	intern_init(&chosen, &command->input.arena);
+	vec_each(name, &loaded->items)
+		intern_add(&up, *name, strlen(*name));
 	vec_each(name, &names->items) {
 		struct strbuf others = STRBUF_EMPTY;
 
-		if (has_name(loaded, *name)) {
-			if (!has_name(out, *name))
+		if (intern_find(&up, *name, strlen(*name)) != INTERN_NONE) {
+			if (intern_add(&chosen, *name, strlen(*name)) == out->items.len)
 				vec_push(&command->input.arena, &out->items, *name);
 			continue;
 		}

@@ -324,8 +324,9 @@ static bool check_references(struct live *live, enum family family, const struct
 			bool jumps = rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
 			struct strbuf text = STRBUF_EMPTY;
 
-			if (rule->opaque || !jumps || own_jump_interface(live->arena, rule) ||
-			    !deletes_chain(edit, rule->target.chain))
+			/* Only chains of ours are ever deleted; seldom does a rule of others lead there. */
+			if (rule->opaque || !jumps || !own_chain_interface(live->arena, rule->target.chain) ||
+			    own_jump_interface(live->arena, rule) || !deletes_chain(edit, rule->target.chain))
 				continue;
 			rule_encode(&text, family, rule);
 			failure_set(live->failure, FAILURE_CONFLICT,

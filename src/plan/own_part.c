@@ -2,16 +2,20 @@
 
 #include <string.h>
 
-bool names_hold(const struct name_list *names, const char *name)
+void names_index(struct intern *out, const struct name_list *names, struct arena *arena)
 {
-	vec_each(item, &names->items)
-		if (strcmp(*item, name) == 0)
-			return true;
-	return false;
+	intern_init(out, arena);
+	vec_each(name, &names->items)
+		intern_add(out, *name, strlen(*name));
+}
+
+static bool names_hold(const struct intern *names, const char *name)
+{
+	return intern_find(names, name, strlen(name)) != INTERN_NONE;
 }
 
 void own_jumps(struct own_jump_list *out, const struct ruleset *live, enum table_id table,
-	       const struct name_list *interfaces, struct arena *arena)
+	       const struct intern *interfaces, struct arena *arena)
 {
 	vec_each(chain, &live->tables[table].chains) {
 		if (!chain->builtin)
@@ -21,13 +25,13 @@ void own_jumps(struct own_jump_list *out, const struct ruleset *live, enum table
 			const char *interface = own_jump_interface(arena, rule);
 
 			if (interface && names_hold(interfaces, interface))
-				vec_push(arena, &out->items, (struct own_jump){chain->name, interface, i, rule});
+				vec_push(arena, &out->items, (struct own_jump){chain->name, chain->hook, interface, i, rule});
 		}
 	}
 }
 
 void own_chains(struct chain_list *out, const struct ruleset *live, enum table_id table,
-		const struct name_list *interfaces, struct arena *arena)
+		const struct intern *interfaces, struct arena *arena)
 {
 	vec_each(chain, &live->tables[table].chains) {
 		const char *interface = chain->builtin ? NULL : own_chain_interface(arena, chain->name);
@@ -68,16 +72,19 @@ static void copy_rules(struct ruleset *out, enum table_id table, const struct ch
 void plan_own_part(struct ruleset *out, const struct ruleset *live, const struct name_list *interfaces,
 		   struct arena *arena)
 {
+	struct intern names;
+
+	names_index(&names, interfaces, arena);
 	ruleset_init(out, live->family, arena);
 	for (int id = 0; id < TABLE_COUNT; id++) {
 		enum table_id table = (enum table_id)id;
 		struct chain_list chains = {0};
 		struct own_jump_list jumps = {0};
 
-		own_chains(&chains, live, table, interfaces, arena);
+		own_chains(&chains, live, table, &names, arena);
 		vec_each(chain, &chains.items)
 			copy_rules(out, table, *chain);
-		own_jumps(&jumps, live, table, interfaces, arena);
+		own_jumps(&jumps, live, table, &names, arena);
 		vec_each(jump, &jumps.items) {
 			struct table *own = ruleset_table(out, table);
 			struct chain *chain = table_add_chain(out, own, jump->chain, strlen(jump->chain));
@@ -127,9 +134,12 @@ static bool goes_on(const struct match *extension)
 	return false;
 }
 
-static bool chain_may_accept(const struct table *table, const struct chain *chain, bool *seen);
+/* What is known of each chain of a table: it is looked into once. The kernel lets no chains call each other in a circle. */
+enum chain_answer { CHAIN_UNKNOWN, CHAIN_GOES_ON, CHAIN_MAY_ACCEPT };
 
-static bool rule_may_accept(const struct table *table, const struct rule *rule, bool *seen)
+static bool chain_may_accept(const struct table *table, const struct chain *chain, enum chain_answer *answers);
+
+static bool rule_may_accept(const struct table *table, const struct rule *rule, enum chain_answer *answers)
 {
 	const struct chain *chain;
 
@@ -147,48 +157,55 @@ static bool rule_may_accept(const struct table *table, const struct rule *rule, 
 	case TARGET_JUMP:
 	case TARGET_GOTO:
 		chain = table_find_chain(table, rule->target.chain, strlen(rule->target.chain));
-		return !chain || rule->target.kind == TARGET_GOTO || chain_may_accept(table, chain, seen);
+		return !chain || rule->target.kind == TARGET_GOTO || chain_may_accept(table, chain, answers);
 	case TARGET_EXTENSION:
 		return !goes_on(&rule->target.extension);
 	}
 	return true;
 }
 
-/* `seen` keeps the walk linear and ends it where chains call each other in a circle. */
-static bool chain_may_accept(const struct table *table, const struct chain *chain, bool *seen)
+static bool chain_may_accept(const struct table *table, const struct chain *chain, enum chain_answer *answers)
 {
-	size_t number = (size_t)(chain - table->chains.data);
+	enum chain_answer *answer = &answers[chain - table->chains.data];
 
-	if (seen[number])
-		return false;
-	seen[number] = true;
+	if (*answer != CHAIN_UNKNOWN)
+		return *answer == CHAIN_MAY_ACCEPT;
+	/* Until it is known, which ends the walk in any case. */
+	*answer = CHAIN_GOES_ON;
 	vec_each(rule, &chain->rules)
-		if (rule_may_accept(table, rule, seen))
-			return true;
-	return false;
+		if (rule_may_accept(table, rule, answers)) {
+			*answer = CHAIN_MAY_ACCEPT;
+			break;
+		}
+	return *answer == CHAIN_MAY_ACCEPT;
 }
 
-static bool is_own(const struct rule *rule, struct arena *arena)
-{
-	return own_jump_interface(arena, rule) != NULL;
-}
-
-bool jump_is_overtaken(const struct ruleset *live, enum table_id id, const struct own_jump *jump)
+void obstacles_find(struct obstacles *out, const struct ruleset *live, enum table_id id, struct arena *arena)
 {
 	const struct table *table = &live->tables[id];
-	const struct chain *chain = table_find_chain(table, jump->chain, strlen(jump->chain));
-	bool *seen;
+	enum chain_answer *answers;
 
+	*out = (struct obstacles){0};
 	if (!order_matters(id))
-		return false;
-	seen = arena_zalloc(live->arena, table->chains.len * sizeof *seen);
-	for (size_t i = 0; i < jump->index; i++) {
-		const struct rule *rule = &chain->rules.data[i];
+		return;
+	answers = arena_zalloc(arena, table->chains.len * sizeof *answers);
+	vec_each(chain, &table->chains)
+		for (size_t i = 0; chain->builtin && i < chain->rules.len; i++) {
+			const struct rule *rule = &chain->rules.data[i];
 
-		if (is_own(rule, live->arena) || !interfaces_may_meet(&rule->in, &jump->rule->in) ||
-		    !interfaces_may_meet(&rule->out, &jump->rule->out))
-			continue;
-		if (rule->target.kind == TARGET_RETURN || rule_may_accept(table, rule, seen))
+			if (!own_jump_interface(arena, rule) &&
+			    (rule->target.kind == TARGET_RETURN || rule_may_accept(table, rule, answers)))
+				vec_push(arena, &out->of[chain->hook], (struct obstacle){i, rule});
+		}
+}
+
+bool jump_is_overtaken(const struct obstacles *obstacles, const struct own_jump *jump)
+{
+	vec_each(obstacle, &obstacles->of[jump->hook]) {
+		if (obstacle->index >= jump->index)
+			break;
+		if (interfaces_may_meet(&obstacle->rule->in, &jump->rule->in) &&
+		    interfaces_may_meet(&obstacle->rule->out, &jump->rule->out))
 			return true;
 	}
 	return false;
@@ -219,29 +236,26 @@ static bool jumps_to_ban_list(const struct table *table, const struct rule *rule
 	return chain && is_ban_list(chain);
 }
 
-static bool stays(const struct own_jump_list *staying, const struct chain *chain, size_t index)
-{
-	vec_each(jump, &staying->items)
-		if (jump->index == index && strcmp(jump->chain, chain->name) == 0)
-			return true;
-	return false;
-}
-
 unsigned jump_place(const struct ruleset *live, enum table_id id, const struct chain *chain,
-		    const struct own_jump_list *staying, const struct name_list *interfaces, struct arena *arena)
+		    const struct own_jump_list *staying, const struct intern *interfaces, struct arena *arena)
 {
 	const struct table *table = &live->tables[id];
 	unsigned kept = 0, place = 1;
+	bool *stays;
 
 	if (!chain || id != TABLE_FILTER)
 		return 1;
+	stays = arena_zalloc(arena, chain->rules.len * sizeof *stays);
+	vec_each(jump, &staying->items)
+		if (jump->hook == chain->hook)
+			stays[jump->index] = true;
 	for (size_t i = 0; i < chain->rules.len; i++) {
 		const struct rule *rule = &chain->rules.data[i];
 		const char *interface = own_jump_interface(arena, rule);
 
 		if (interface) {
 			/* Ours: counted where it stays. */
-			kept += !names_hold(interfaces, interface) || stays(staying, chain, i);
+			kept += !names_hold(interfaces, interface) || stays[i];
 		} else if (jumps_to_ban_list(table, rule)) {
 			kept++;
 			place = kept + 1;

@@ -2,6 +2,8 @@
 #include <peerwall/emit.h>
 #include <peerwall/payload.h>
 
+#include <string.h>
+
 const char *const payload_names[PAYLOAD_KIND_COUNT] = {"up", "reload", "down"};
 
 /* What denies first, what grants last: see plan_make(). Down is the same backwards. */
@@ -141,6 +143,72 @@ static void script_down(struct strbuf *out, struct arena *arena, enum family fam
 	script_payload(out, family, &clean, "load");
 }
 
+/* ---- what another policy for the same interface has left ---- */
+
+static bool has_chain(const struct table *table, const char *name)
+{
+	return table_find_chain(table, name, strlen(name)) != NULL;
+}
+
+/* A table has one jump to each of its chains, from one place. */
+static bool has_jump(const struct table *table, const char *chain, const struct rule *jump)
+{
+	const struct chain *from = table_find_chain(table, chain, strlen(chain));
+
+	for (size_t i = 0; from && i < from->rules.len; i++)
+		if (strcmp(from->rules.data[i].target.chain, jump->target.chain) == 0)
+			return true;
+	return false;
+}
+
+static void script_clear_chain(struct strbuf *out, struct arena *arena, enum family family, enum table_id table,
+			       const char *name)
+{
+	struct edit edit = {.table = table};
+
+	command(arena, &edit, (struct command){.kind = COMMAND_FLUSH, .chain = name});
+	command(arena, &edit, (struct command){.kind = COMMAND_DELETE_CHAIN, .chain = name});
+	script_payload(out, family, &edit, "try");
+}
+
+static void script_clear(struct strbuf *out, struct arena *arena, enum family family, const struct table *any,
+			 const struct table *own)
+{
+	vec_each(chain, &any->chains)
+		for (size_t i = 0; chain->builtin && i < chain->rules.len; i++)
+			if (!has_jump(own, chain->name, &chain->rules.data[i]))
+				script_jump(out, arena, family, any->id, chain->name, &chain->rules.data[i], false);
+	vec_each(chain, &any->chains)
+		if (!chain->builtin && !has_chain(own, chain->name))
+			script_clear_chain(out, arena, family, any->id, chain->name);
+}
+
+/* Shared chains are numbered without a gap, so the first that is not there is the end of them. */
+static void script_clear_shared(struct strbuf *out, const struct unit *unit, struct arena *arena, enum family family)
+{
+	const struct table *filter = &unit->rules[family].tables[TABLE_FILTER];
+	const char *prefix = own_chain_name(arena, unit->interface, "$shared");
+	unsigned next = 1;
+
+	while (has_chain(filter, own_chain_name(arena, unit->interface, arena_printf(arena, "%u", next))))
+		next++;
+	strbuf_addf(out, "shared=%u\nloaded=yes\nwhile was_loaded; do\n", next);
+	strbuf_addf(out, "try <<PAYLOAD\n*filter\n-F %s\n-X %s\nCOMMIT\nPAYLOAD\n", prefix, prefix);
+	strbuf_adds(out, "shared=$((shared + 1))\ndone\n");
+}
+
+/* In the order of down: what is left there only ever denies more, until the last of it is gone. */
+static void script_leftovers(struct strbuf *out, const struct unit *unit, struct arena *arena, enum family family)
+{
+	struct ruleset any;
+
+	lower_skeleton(&any, unit->interface, family, arena);
+	strbuf_adds(out, "# What another policy for this interface may have left\n");
+	for (size_t i = TABLE_ORDER_COUNT; i-- > 0;)
+		script_clear(out, arena, family, &any.tables[table_order[i]], &unit->rules[family].tables[table_order[i]]);
+	script_clear_shared(out, unit, arena, family);
+}
+
 static void script_action(struct strbuf *out, const struct unit *unit, struct arena *arena, bool up)
 {
 	static const char *const tools[FAMILY_COUNT] = {"iptables-restore", "ip6tables-restore"};
@@ -160,6 +228,7 @@ static void script_action(struct strbuf *out, const struct unit *unit, struct ar
 			else
 				script_down(out, arena, (enum family)family, table);
 		}
+		script_leftovers(out, unit, arena, (enum family)family);
 		strbuf_adds(out, "fi\n");
 	}
 	strbuf_adds(out, "}\n");
@@ -170,7 +239,8 @@ void payload_script(struct strbuf *out, const struct unit *unit, struct arena *a
 	strbuf_adds(out,
 		    "#!/bin/sh\n"
 		    "# Written by peerwall: puts its rules for one interface in force (`up`) and takes them away (`down`).\n"
-		    "# Either may be run again, and finishes what a run that was cut short has left.\n"
+		    "# Either may be run again, and finishes what a run that was cut short, or another policy for the\n"
+		    "# same interface, has left.\n"
 		    "# It needs no peerwall, only iptables-restore and ip6tables-restore of one backend; where several\n"
 		    "# are installed, IPTABLES_RESTORE and IP6TABLES_RESTORE choose.\n"
 		    "set -u\n"

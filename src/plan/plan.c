@@ -11,7 +11,7 @@ struct planning {
 	struct arena *arena;
 	const struct ruleset *live;
 	const struct ruleset *want; /* may be NULL */
-	const struct name_list *interfaces;
+	struct intern interfaces;
 	enum family family;
 };
 
@@ -64,37 +64,92 @@ static const struct chain *find_wanted(const struct planning *planning, enum tab
 	return find_chain(planning->want, table, name);
 }
 
-static bool has_jump(const struct planning *planning, const struct own_jump_list *jumps, const char *chain,
-		     const struct rule *rule)
+/* ---- jumps ---- */
+
+/* By chain and spelling, and how often each. */
+struct jump_set {
+	struct intern keys;
+	VEC(unsigned) counts;
+};
+
+/* What there is to know about a table's jumps before any of them is judged. */
+struct jumps {
+	struct own_jump_list live;
+	struct jump_set live_set, want_set;
+	struct obstacles obstacles;
+};
+
+/* A space is in no chain's name. */
+static void jump_key(const struct planning *planning, struct strbuf *out, const char *chain, const struct rule *rule)
 {
+	strbuf_addf(out, "%s ", chain);
+	if (rule->text && rule->canonical)
+		strbuf_adds(out, rule->text);
+	else
+		rule_encode(out, planning->family, rule);
+}
+
+static void jump_set_add(const struct planning *planning, struct jump_set *set, const char *chain, const struct rule *rule)
+{
+	struct strbuf key = STRBUF_EMPTY;
+	uint32_t number;
+
+	jump_key(planning, &key, chain, rule);
+	number = intern_add(&set->keys, key.data, key.len);
+	if (number == set->counts.len)
+		vec_push(planning->arena, &set->counts, 0);
+	set->counts.data[number]++;
+	strbuf_free(&key);
+}
+
+static unsigned jump_set_count(const struct planning *planning, const struct jump_set *set, const char *chain,
+			       const struct rule *rule)
+{
+	struct strbuf key = STRBUF_EMPTY;
+	uint32_t number;
+
+	jump_key(planning, &key, chain, rule);
+	number = intern_find(&set->keys, key.data, key.len);
+	strbuf_free(&key);
+	return number == INTERN_NONE ? 0 : set->counts.data[number];
+}
+
+static void jump_set_make(const struct planning *planning, struct jump_set *out, const struct own_jump_list *jumps)
+{
+	*out = (struct jump_set){0};
+	intern_init(&out->keys, planning->arena);
 	vec_each(jump, &jumps->items)
-		if (strcmp(jump->chain, chain) == 0 && same_rule(planning, jump->rule, rule))
-			return true;
-	return false;
+		jump_set_add(planning, out, jump->chain, jump->rule);
+}
+
+static void jumps_find(const struct planning *planning, struct jumps *out, enum table_id table)
+{
+	*out = (struct jumps){0};
+	own_jumps(&out->live, planning->live, table, &planning->interfaces, planning->arena);
+	jump_set_make(planning, &out->live_set, &out->live);
+	obstacles_find(&out->obstacles, planning->live, table, planning->arena);
+	intern_init(&out->want_set.keys, planning->arena);
+	if (!planning->want)
+		return;
+	vec_each(chain, &planning->want->tables[table].chains)
+		for (size_t i = 0; chain->builtin && i < chain->rules.len; i++)
+			jump_set_add(planning, &out->want_set, chain->name, &chain->rules.data[i]);
 }
 
 /* Why a live jump cannot stay as it is, if so. */
-static bool jump_is_wrong(const struct planning *planning, enum table_id table, const struct own_jump_list *live,
-			  const struct own_jump *jump, enum drift_kind *why)
+static bool jump_is_wrong(const struct planning *planning, const struct jumps *jumps, const struct own_jump *jump,
+			  enum drift_kind *why)
 {
-	const struct chain *want = find_wanted(planning, table, jump->chain);
-	bool wanted = false;
-
-	if (want)
-		vec_each(rule, &want->rules)
-			wanted |= same_rule(planning, rule, jump->rule);
-	if (!wanted) {
+	if (jump_set_count(planning, &jumps->want_set, jump->chain, jump->rule) == 0) {
 		*why = DRIFT_JUMP_EXTRA;
 		return true;
 	}
-	vec_each(other, &live->items)
-		if (other != jump && strcmp(other->chain, jump->chain) == 0 &&
-		    same_rule(planning, other->rule, jump->rule)) {
-			*why = DRIFT_JUMP_DUPLICATE;
-			return true;
-		}
+	if (jump_set_count(planning, &jumps->live_set, jump->chain, jump->rule) > 1) {
+		*why = DRIFT_JUMP_DUPLICATE;
+		return true;
+	}
 	*why = DRIFT_JUMP_OVERTAKEN;
-	return jump_is_overtaken(planning->live, table, jump);
+	return jump_is_overtaken(&jumps->obstacles, jump);
 }
 
 /* ---- one table ---- */
@@ -130,15 +185,15 @@ enum concern { CONCERN_WANTED = 1, CONCERN_UNWANTED = 2, CONCERN_ALL = 3 };
 static void plan_removed_jumps(const struct planning *planning, struct edit *edit, enum concern concern,
 			       struct own_jump_list *staying)
 {
-	struct own_jump_list live = {0};
+	struct jumps jumps;
 	enum drift_kind why;
 
-	own_jumps(&live, planning->live, edit->table, planning->interfaces, planning->arena);
-	vec_each(jump, &live.items) {
+	jumps_find(planning, &jumps, edit->table);
+	vec_each(jump, &jumps.live.items) {
 		bool wanted = find_wanted(planning, edit->table, jump->rule->target.chain);
 
 		if (concern & (wanted ? CONCERN_WANTED : CONCERN_UNWANTED) &&
-		    jump_is_wrong(planning, edit->table, &live, jump, &why))
+		    jump_is_wrong(planning, &jumps, jump, &why))
 			command(planning, edit,
 				(struct command){.kind = COMMAND_DELETE, .chain = jump->chain, .rule = jump->rule});
 		else
@@ -149,15 +204,18 @@ static void plan_removed_jumps(const struct planning *planning, struct edit *edi
 /* The last one first, each at the same place: so they come to stand in the order in which they are wanted. */
 static void plan_added_jumps(const struct planning *planning, struct edit *edit, const struct own_jump_list *staying)
 {
+	struct jump_set there;
+
+	jump_set_make(planning, &there, staying);
 	vec_each(chain, &planning->want->tables[edit->table].chains) {
 		const struct chain *live = find_chain(planning->live, edit->table, chain->name);
 		unsigned place;
 
 		if (!chain->builtin)
 			continue;
-		place = jump_place(planning->live, edit->table, live, staying, planning->interfaces, planning->arena);
+		place = jump_place(planning->live, edit->table, live, staying, &planning->interfaces, planning->arena);
 		for (size_t i = chain->rules.len; i-- > 0;)
-			if (!has_jump(planning, staying, chain->name, &chain->rules.data[i]))
+			if (jump_set_count(planning, &there, chain->name, &chain->rules.data[i]) == 0)
 				command(planning, edit,
 					(struct command){.kind = COMMAND_INSERT, .chain = chain->name,
 							 .position = place, .rule = &chain->rules.data[i]});
@@ -168,7 +226,7 @@ static void plan_stale_chains(const struct planning *planning, struct edit *edit
 {
 	struct chain_list own = {0}, stale = {0};
 
-	own_chains(&own, planning->live, edit->table, planning->interfaces, planning->arena);
+	own_chains(&own, planning->live, edit->table, &planning->interfaces, planning->arena);
 	vec_each(chain, &own.items)
 		if (!find_wanted(planning, edit->table, (*chain)->name))
 			vec_push(planning->arena, &stale.items, *chain);
@@ -209,9 +267,10 @@ static bool wants_table(const struct planning *planning, enum table_id table)
 void plan_make(struct plan *out, const struct ruleset *live, const struct ruleset *want,
 	       const struct name_list *interfaces, struct arena *arena)
 {
-	struct planning planning = {arena, live, want, interfaces, live->family};
+	struct planning planning = {.arena = arena, .live = live, .want = want, .family = live->family};
 
 	BUG_ON(want && want->family != live->family);
+	names_index(&planning.interfaces, interfaces, arena);
 	*out = (struct plan){.family = live->family};
 	if (!wants_table(&planning, TABLE_FILTER))
 		plan_table(&planning, out, TABLE_FILTER, CONCERN_ALL);
@@ -278,7 +337,7 @@ static void drift_chains(const struct planning *planning, struct drift_list *out
 				drift_rules(planning, out, where, live, chain);
 			}
 		}
-	own_chains(&own, planning->live, table, planning->interfaces, planning->arena);
+	own_chains(&own, planning->live, table, &planning->interfaces, planning->arena);
 	vec_each(chain, &own.items)
 		if (!find_wanted(planning, table, (*chain)->name))
 			drift_add(planning, out,
@@ -288,12 +347,12 @@ static void drift_chains(const struct planning *planning, struct drift_list *out
 
 static void drift_jumps(const struct planning *planning, struct drift_list *out, enum table_id table)
 {
-	struct own_jump_list live = {0};
+	struct jumps jumps;
 	enum drift_kind why;
 
-	own_jumps(&live, planning->live, table, planning->interfaces, planning->arena);
-	vec_each(jump, &live.items)
-		if (jump_is_wrong(planning, table, &live, jump, &why))
+	jumps_find(planning, &jumps, table);
+	vec_each(jump, &jumps.live.items)
+		if (jump_is_wrong(planning, &jumps, jump, &why))
 			drift_add(planning, out,
 				  (struct drift){.kind = why, .table = table, .interface = jump->interface,
 						 .chain = jump->chain, .position = (unsigned)jump->index + 1,
@@ -304,7 +363,7 @@ static void drift_jumps(const struct planning *planning, struct drift_list *out,
 		for (size_t i = 0; chain->builtin && i < chain->rules.len; i++) {
 			const struct rule *rule = &chain->rules.data[i];
 
-			if (!has_jump(planning, &live, chain->name, rule))
+			if (jump_set_count(planning, &jumps.live_set, chain->name, rule) == 0)
 				drift_add(planning, out,
 					  (struct drift){.kind = DRIFT_JUMP_MISSING, .table = table,
 							 .interface = own_jump_interface(planning->arena, rule),
@@ -315,8 +374,9 @@ static void drift_jumps(const struct planning *planning, struct drift_list *out,
 void plan_drift(struct drift_list *out, const struct ruleset *live, const struct ruleset *want,
 		const struct name_list *interfaces, struct arena *arena)
 {
-	struct planning planning = {arena, live, want, interfaces, live->family};
+	struct planning planning = {.arena = arena, .live = live, .want = want, .family = live->family};
 
+	names_index(&planning.interfaces, interfaces, arena);
 	*out = (struct drift_list){0};
 	for (int table = 0; table < TABLE_COUNT; table++) {
 		drift_jumps(&planning, out, (enum table_id)table);
