@@ -74,6 +74,7 @@ run_case_once() {
 
 # Two policies side by side, taken away one by one by the names of their interfaces
 # when their files are gone.
+# shellcheck disable=SC2317  # called by its name in run_all
 run_beside() {
 	for backend in ${BACKENDS:-nft legacy}; do
 		topology_up "$backend"
@@ -137,24 +138,32 @@ run_both_backends() {
 	return $status
 }
 
-cases=("$@")
-if [ $# -eq 0 ]; then
-	for file in "$here"/cases/*.policy; do
-		file=${file##*/}
-		cases+=("${file%.policy}")
-	done
-	cases+=(beside mutants reload strays)
-fi
-for name in "${cases[@]}"; do
-	case $name in
-	beside | mutants | reload | strays) ;;
-	*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
-	esac
-done
 declare -a backends=()
-net_begin
-if [ -n "${BACKENDS:-}" ]; then
-	run_all "${cases[@]}"
-else
-	run_both_backends "${cases[@]}"
-fi
+
+# All in one function, so that the file may change while it runs.
+main() {
+	local name file
+	local cases=("$@")
+	if [ $# -eq 0 ]; then
+		for file in "$here"/cases/*.policy; do
+			file=${file##*/}
+			cases+=("${file%.policy}")
+		done
+		cases+=(beside mutants reload strays)
+	fi
+	for name in "${cases[@]}"; do
+		case $name in
+		beside | mutants | reload | strays) ;;
+		*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
+		esac
+	done
+	net_begin
+	if [ -n "${BACKENDS:-}" ]; then
+		run_all "${cases[@]}"
+	else
+		run_both_backends "${cases[@]}"
+	fi
+}
+
+main "$@"
+exit
