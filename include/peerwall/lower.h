@@ -32,6 +32,12 @@ struct unit_list {
 
 void lower_policy(struct unit_list *out, const struct policy *policy, struct arena *arena);
 
+/*
+ * Every jump that any policy may have for an interface, and the chains they lead to, empty. What shared chains a policy has
+ * besides them is known by their names alone: own_chain_name() with the role "1", "2" and so on, without a gap.
+ */
+void lower_skeleton(struct ruleset *out, const char *interface, enum family family, struct arena *arena);
+
 /* The name of an interface's chain; `role` is "" for the first one, else at most 4 bytes. Injective. */
 const char *own_chain_name(struct arena *arena, const char *interface, const char *role);
 /* The interface of one of our chains, or NULL if the name is not of that form. */

@@ -555,3 +555,31 @@ void lower_policy(struct unit_list *out, const struct policy *policy, struct are
 						arena);
 		}
 }
+
+void lower_skeleton(struct ruleset *out, const char *interface, enum family family, struct arena *arena)
+{
+	static const struct {
+		enum table_id table;
+		enum hook hook;
+		const char *role;
+		bool leaving;
+	} jumps[] = {
+		{TABLE_SECURITY, HOOK_INPUT, ROLE_MAIN, false},
+		{TABLE_SECURITY, HOOK_FORWARD, ROLE_FORWARD, false},
+		{TABLE_SECURITY, HOOK_FORWARD, ROLE_OUT, true},
+		{TABLE_MANGLE, HOOK_PREROUTING, ROLE_MAIN, false},
+		{TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false},
+		{TABLE_MANGLE, HOOK_FORWARD, ROLE_FORWARD, false},
+		{TABLE_MANGLE, HOOK_FORWARD, ROLE_OUT, true},
+		{TABLE_FILTER, HOOK_INPUT, ROLE_MAIN, false},
+		{TABLE_FILTER, HOOK_FORWARD, ROLE_FORWARD, false},
+		{TABLE_FILTER, HOOK_FORWARD, ROLE_OUT, true},
+	};
+	struct lowering lowering = {.arena = arena, .rules = out, .interface = interface};
+
+	ruleset_init(out, family, arena);
+	for (size_t i = 0; i < sizeof jumps / sizeof *jumps; i++) {
+		open_chain(&lowering, jumps[i].table, jumps[i].role, VERDICT_RETURN);
+		add_jump(&lowering, jumps[i].table, jumps[i].hook, jumps[i].role, jumps[i].leaving);
+	}
+}

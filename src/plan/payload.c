@@ -192,7 +192,7 @@ static void script_clear_shared(struct strbuf *out, const struct unit *unit, str
 
 	while (has_chain(filter, own_chain_name(arena, unit->interface, arena_printf(arena, "%u", next))))
 		next++;
-	strbuf_addf(out, "shared=%u\nloaded=yes\nwhile was_loaded; do\n", next);
+	strbuf_addf(out, "shared=%u\nloaded=yes\nwhile was_loaded && [ \"$shared\" -le 9999 ]; do\n", next);
 	strbuf_addf(out, "try <<PAYLOAD\n*filter\n-F %s\n-X %s\nCOMMIT\nPAYLOAD\n", prefix, prefix);
 	strbuf_adds(out, "shared=$((shared + 1))\ndone\n");
 }

@@ -8,9 +8,10 @@
 #   - and on hosts whose own rules drop by default;
 #   - down leaves the rules as they were.
 # The case "beside" has two policies. "mutants" (the grids notice broken rules), "reload"
-# (changes under traffic) and "strays" (odd packets) are in files of their own. Without names, all are
-# run. One line each, "N passed, N failed", status 1 on any failure; 77 where they
-# cannot run, but 1 if CI=true.
+# (changes under traffic), "script" (the script for hosts without peerwall) and "strays"
+# (odd packets) are in files of their own. Without names, all are run. One line each,
+# "N passed, N failed", status 1 on any failure; 77 where they cannot run, but 1 if
+# CI=true.
 #
 # The two backends are tested side by side, as most of the time is spent waiting for
 # what does not answer. PEERWALL names the program to test, BACKENDS and OTHERWISE
@@ -20,6 +21,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/mutants.sh" || exit 2
 # shellcheck source=reload.sh
 . "$(dirname "${BASH_SOURCE[0]}")/reload.sh" || exit 2
+# shellcheck source=script.sh
+. "$(dirname "${BASH_SOURCE[0]}")/script.sh" || exit 2
 # shellcheck source=strays.sh
 . "$(dirname "${BASH_SOURCE[0]}")/strays.sh" || exit 2
 
@@ -101,7 +104,7 @@ run_all() {
 	local name
 	for name; do
 		case $name in
-		beside | mutants | reload | strays) "run_$name" ;;
+		beside | mutants | reload | script | strays) "run_$name" ;;
 		*) run_case "$name" ;;
 		esac
 	done
@@ -149,11 +152,11 @@ main() {
 			file=${file##*/}
 			cases+=("${file%.policy}")
 		done
-		cases+=(beside mutants reload strays)
+		cases+=(beside mutants reload script strays)
 	fi
 	for name in "${cases[@]}"; do
 		case $name in
-		beside | mutants | reload | strays) ;;
+		beside | mutants | reload | script | strays) ;;
 		*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
 		esac
 	done

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Written by peerwall: puts its rules for one interface in force (`up`) and takes them away (`down`).
-# Either may be run again, and finishes what a run that was cut short has left.
+# Either may be run again, and finishes what a run that was cut short, or another policy for the
+# same interface, has left.
 # It needs no peerwall, only iptables-restore and ip6tables-restore of one backend; where several
 # are installed, IPTABLES_RESTORE and IP6TABLES_RESTORE choose.
 set -u
@@ -201,6 +202,69 @@ was_loaded || load <<'PAYLOAD'
 -I FORWARD 1 -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
 COMMIT
 PAYLOAD
+# What another policy for this interface may have left
+try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1
+-X PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/fwd
+-X PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/out
+-X PW-wg1/out
+COMMIT
+PAYLOAD
+shared=1
+loaded=yes
+while was_loaded && [ "$shared" -le 9999 ]; do
+try <<PAYLOAD
+*filter
+-F PW-wg1/$shared
+-X PW-wg1/$shared
+COMMIT
+PAYLOAD
+shared=$((shared + 1))
+done
 fi
 restore="$ipv6_restore"
 if has_ipv6; then
@@ -385,6 +449,69 @@ was_loaded || load <<'PAYLOAD'
 -I FORWARD 1 -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
 COMMIT
 PAYLOAD
+# What another policy for this interface may have left
+try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1
+-X PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/fwd
+-X PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/out
+-X PW-wg1/out
+COMMIT
+PAYLOAD
+shared=1
+loaded=yes
+while was_loaded && [ "$shared" -le 9999 ]; do
+try <<PAYLOAD
+*filter
+-F PW-wg1/$shared
+-X PW-wg1/$shared
+COMMIT
+PAYLOAD
+shared=$((shared + 1))
+done
 fi
 }
 
@@ -493,6 +620,69 @@ load <<'PAYLOAD'
 -X PW-wg1/out
 COMMIT
 PAYLOAD
+# What another policy for this interface may have left
+try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1
+-X PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/fwd
+-X PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/out
+-X PW-wg1/out
+COMMIT
+PAYLOAD
+shared=1
+loaded=yes
+while was_loaded && [ "$shared" -le 9999 ]; do
+try <<PAYLOAD
+*filter
+-F PW-wg1/$shared
+-X PW-wg1/$shared
+COMMIT
+PAYLOAD
+shared=$((shared + 1))
+done
 fi
 restore="$ipv6_restore"
 if has_ipv6; then
@@ -597,6 +787,69 @@ load <<'PAYLOAD'
 -X PW-wg1/out
 COMMIT
 PAYLOAD
+# What another policy for this interface may have left
+try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D INPUT -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -i wg1 -m comment --comment "peerwall wg1" -j PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+was_loaded || try <<'PAYLOAD'
+*security
+-D FORWARD -o wg1 -m comment --comment "peerwall wg1" -j PW-wg1/out
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1
+-X PW-wg1
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/fwd
+-X PW-wg1/fwd
+COMMIT
+PAYLOAD
+try <<'PAYLOAD'
+*security
+-F PW-wg1/out
+-X PW-wg1/out
+COMMIT
+PAYLOAD
+shared=1
+loaded=yes
+while was_loaded && [ "$shared" -le 9999 ]; do
+try <<PAYLOAD
+*filter
+-F PW-wg1/$shared
+-X PW-wg1/$shared
+COMMIT
+PAYLOAD
+shared=$((shared + 1))
+done
 fi
 }
 
