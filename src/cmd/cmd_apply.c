@@ -13,7 +13,8 @@ static const char help[] =
 	"\n"
 	"options:\n"
 	"  --dry-run            show the commands and payloads, and run none of them\n"
-	"  -W NAME, -W no-NAME  switch a check on or off (`peerwall lint --help` lists them)\n"
+	"  -W NAME, -W no-NAME  switch a check on or off (`peerwall lint --help` lists them; those about rules of others\n"
+	"                       that do no harm, and about what apply puts right, are off)\n"
 	"  --error NAME|all     make a check's finding stop it\n"
 	LIVE_OPTIONS_HELP
 	"\n"
@@ -73,11 +74,39 @@ static bool is_indexed(const struct intern *names, const char *name)
 	return intern_find(names, name, strlen(name)) != INTERN_NONE;
 }
 
-/* What was done to each interface. `changed` are those that had to be. */
-static void report(struct live_command *command, const struct name_list *loaded, const struct name_list *changed)
+/* Something that no change of a policy does: a jump that is gone from a chain that is there, is there twice, or is too low. */
+static bool is_damage(const struct ruleset *live, const struct drift *drift)
 {
-	struct intern was_loaded, was_changed;
+	const char *chain = drift->rule ? drift->rule->target.chain : NULL;
 
+	if (drift->kind == DRIFT_JUMP_MISSING)
+		return chain && table_find_chain(&live->tables[drift->table], chain, strlen(chain));
+	return drift->kind == DRIFT_JUMP_DUPLICATE || drift->kind == DRIFT_JUMP_OVERTAKEN;
+}
+
+static void find_damaged(struct live_command *command, const struct change *change, struct name_list *out)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct drift_list drifts;
+
+		if (!command->live.has_family[f])
+			continue;
+		plan_drift(&drifts, &command->live.rules[f], &change->want[f], &change->interfaces, &command->input.arena);
+		vec_each(drift, &drifts.items)
+			if (is_damage(&command->live.rules[f], drift))
+				vec_push(&command->input.arena, &out->items, drift->interface);
+	}
+}
+
+/* What was done to each interface. `changed` are those that had to be. */
+static void report(struct live_command *command, const struct change *change, const struct name_list *loaded,
+		   const struct name_list *changed)
+{
+	struct intern was_loaded, was_changed, was_damaged;
+	struct name_list damaged = {0};
+
+	find_damaged(command, change, &damaged);
+	index_names(&was_damaged, &damaged, &command->input.arena);
 	index_names(&was_loaded, loaded, &command->input.arena);
 	index_names(&was_changed, changed, &command->input.arena);
 	vec_each(unit, &command->units.items) {
@@ -88,7 +117,10 @@ static void report(struct live_command *command, const struct name_list *loaded,
 			print_line("nothing to do: %s is up to date", unit->interface);
 		else
 			print_line("%s: %s (%s)", unit->interface,
-				   is_indexed(&was_loaded, unit->interface) ? "reloaded" : "up", strbuf_str(&counts));
+				   is_indexed(&was_damaged, unit->interface) ? "repaired" :
+				   is_indexed(&was_loaded, unit->interface)  ? "reloaded" :
+									       "up",
+				   strbuf_str(&counts));
 		strbuf_free(&counts);
 	}
 }
@@ -119,7 +151,7 @@ static int load(struct live_command *command, const struct change *change, const
 	change_interfaces(&changed, &command->live, change);
 	signals_hold(&before);
 	if (change_run(&command->live, change)) {
-		report(command, loaded, &changed);
+		report(command, change, loaded, &changed);
 		/* The rules are in force, whether or not anybody could be told: that is what the exit code says. */
 		if (fflush(stdout) != 0) {
 			clearerr(stdout);

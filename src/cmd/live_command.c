@@ -35,6 +35,15 @@ static const struct {
 	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
 };
 
+/*
+ * wg-quick applies one policy, beside others that are up already, and at every start: what is not about that policy, what
+ * applying puts right, and what nobody can do about is for lint to say. -W switches each on again.
+ */
+static const char *const quiet_checks[] = {
+	"no-unknown-own-interface", "no-foreign-prefix", "no-dead-rule", "no-unreachable-rule", "no-orphan-chain",
+	"no-duplicate-jump", "no-overtaken-jump", "no-tests-not-run",
+};
+
 void print_line(const char *format, ...)
 {
 	va_list args;
@@ -181,8 +190,8 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 	};
 	input_init(&command->input);
 	check_settings_init(&command->checks);
-	/* wg-quick applies one policy at a time, beside others that are up already. */
-	check_settings_switch(&command->checks, "no-unknown-own-interface");
+	for (size_t i = 0; i < sizeof quiet_checks / sizeof *quiet_checks; i++)
+		check_settings_switch(&command->checks, quiet_checks[i]);
 	command->failure = FAILURE_INIT(&command->input.arena);
 	return parse_options(command, options, argc, argv);
 }

@@ -43,17 +43,22 @@ check "a jump too few is partly up" exits 9
 pw status
 check "as one sees without a policy" exits 9
 repaired "a jump too few"
+check "a jump too few: apply says so" says "peerwall: wg1: repaired ("
 
 eval "in_host iptables-$backend -w 5 -t mangle -A $jump"
 pw status
 check "a jump twice is a drift" exits 8
 repaired "a jump twice"
+check "a jump twice: apply says so" says "peerwall: wg1: repaired ("
+check "a jump twice: and no more" test ! -s "$work/err"
 
 in_host "iptables-$backend" -w 5 -t mangle -I PREROUTING 1 -j ACCEPT
 pw status "$policy"
 check "an ACCEPT before the jump is a drift" exits 8
 pw apply "$policy"
 check "apply goes before it" exits 0
+check "and says so" says "peerwall: wg1: repaired ("
+check "and no more" says_not "[PW345 overtaken-jump]"
 check "the jump is first" sh -c "nsenter --net=/run/netns/$host iptables-$backend -w 5 -t mangle -S PREROUTING | sed -n 2p | grep -q PW-wg1"
 in_host "iptables-$backend" -w 5 -t mangle -D PREROUTING -j ACCEPT
 check "that was all" own_as_applied
