@@ -21,10 +21,11 @@ PEER = {4: "10.1.1.4", 6: "fd00:1::4"}
 HOST = {4: ("10.1.1.5", "192.168.7.5", "172.18.0.1"), 6: ("fd00:1::5", "fd00:7::5", "fd00:18::1")}
 BEYOND = {4: ("172.18.0.2", "192.168.7.9", "10.1.1.8"), 6: ("fd00:18::2", "fd00:7::9", "fd00:1::8")}
 LINK_LOCAL = "fe80::4"
+LOOPBACK = "127.0.0.1"
 TCP, UDP, ICMP, ICMPV6, FRAGMENT = 6, 17, 1, 58, 44
 CLONE_NEWNET = 0x40000000
 
-closed, opened = [], []
+closed, opened, ending = [], [], []
 counter = 20000
 
 
@@ -102,6 +103,10 @@ def no(name, *packets):
     closed.append((name, packets))
 
 
+def no_further(name, *packets):
+    ending.append((name, packets))
+
+
 def yes(name, *packets):
     opened.append((name, packets))
 
@@ -147,10 +152,15 @@ def destinations():
                 "ff02::1 ff02::2 ff02::1:ff00:5 ff05::2 ff0e::101 fd00:1:: fd00:18:: fd00:7:: fe80::77 :: ::1 "
                 "::ffff:10.1.1.5 2002:a01:105::1 fd00:77::1").split():
         for src in (PEER[family_of(dst)],) + ((LINK_LOCAL,) if ":" in dst else ()):
-            for port in (22, 80, 60000):
+            for port in (22, 80, 60000) if dst != LOOPBACK else (80,):
                 no(f"udp from {src} to {dst} {port}", packet(src, dst, udp(src, dst, port)))
                 no(f"tcp from {src} to {dst} {port}", packet(src, dst, tcp(src, dst, port)))
-            no(f"ping from {src} to {dst}", packet(src, dst, icmp(src, dst, 128 if ":" in dst else 8)))
+            if dst != LOOPBACK:
+                no(f"ping from {src} to {dst}", packet(src, dst, icmp(src, dst, 128 if ":" in dst else 8)))
+    # With route_localnet it is one of the host's addresses.
+    yes("tcp to the loopback address", packet(PEER[4], LOOPBACK, tcp(PEER[4], LOOPBACK, 22)))
+    # To a DHCPv6 client; it is nobody's reply.
+    yes("udp 546, link-local", packet(LINK_LOCAL, "fe80::5", udp(LINK_LOCAL, "fe80::5", 546)))
 
 
 def sources():
@@ -229,9 +239,17 @@ def options():
     peer, dst = PEER[4], HOST[4][0]
     for hop in BEYOND[4]:
         for name, kind in (("loose", 0x83), ("strict", 0x89)):
-            for port in (22, 80):
-                no(f"{name} source route by {hop}, tcp {port}",
-                   packet(peer, dst, tcp(peer, dst, port), options=bytes([kind, 7, 4]) + packed(hop) + b"\0"))
+            no(f"{name} source route by {hop}, tcp 80",
+               packet(peer, dst, tcp(peer, dst, 80), options=bytes([kind, 7, 4]) + packed(hop) + b"\0"))
+    # Where the host heeds such routes, what is let in here still goes no further.
+    for hop in BEYOND[4]:
+        far = packet(peer, dst, tcp(peer, dst, 22), options=b"\x83\7\4" + packed(hop) + b"\0")
+        no_further(f"loose source route by {hop}, tcp 22", far)
+    for hop in BEYOND[6]:
+        dst6 = HOST[6][0]
+        for name, header in (("segments", routing(4, 1, [hop, dst6])), ("RPL", routing(3, 1, [hop]))):
+            no_further(f"{name} to {hop}, tcp 22", packet(PEER[6], dst6, tcp(PEER[6], dst6, 22), headers=[header]))
+            no_further(f"{name} to {hop}, udp 60000", packet(PEER[6], dst6, udp(PEER[6], dst6, 60000), headers=[header]))
     yes("router alert", packet(peer, dst, udp(peer, dst, 60000), options=b"\x94\4\0\0"))
 
 
@@ -246,9 +264,10 @@ def connections(addresses):
 
 # ---- sending it ----
 
-def passed():
+def passed(names):
     found = json.loads(subprocess.run(["nft", "-j", "list", "counters"], check=True, capture_output=True).stdout)
-    return sum(item["counter"]["packets"] for item in found["nftables"] if "counter" in item)
+    return sum(item["counter"]["packets"] for item in found["nftables"]
+               if "counter" in item and item["counter"]["name"] in names)
 
 
 class Sender:
@@ -261,15 +280,15 @@ class Sender:
             if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET):
                 raise OSError(ctypes.get_errno(), "setns")
 
-    def through(self, cases):
-        """How many packets get through."""
+    def through(self, cases, names=("arrived", "forwarded")):
+        """How many packets get through, by the counters of these names."""
         subprocess.run(["conntrack", "-F"], stderr=subprocess.DEVNULL, check=True)
-        before = passed()
+        before = passed(names)
         for _, packets in cases:
             for data in packets:
                 self.socket.send(self.head + (b"\x08\x00" if data[0] >> 4 == 4 else b"\x86\xdd") + data)
         time.sleep(0.02)
-        return passed() - before
+        return passed(names) - before
 
     def culprits(self, cases):
         if not cases or not self.through(cases):
@@ -291,10 +310,13 @@ def main():
     sender = Sender(host, interface, mac)
     for at in range(0, len(closed), 200):
         sender.culprits(closed[at:at + 200])
+    for case in ending:
+        if sender.through([case], ["forwarded"]):
+            print(f"forwarded: {case[0]}")
     for case in opened:
         if not sender.through([case]):
             print(f"not let through: {case[0]}")
-    print(sum(len(packets) for _, packets in closed + opened), "packets")
+    print(sum(len(packets) for _, packets in closed + ending + opened), "packets")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What no honest peer sends (strays.py): odd flags, fragments, extension headers, routing headers, source routes, spoofed
 # sources, every kind of destination, unknown protocols, forged ICMP. Counters behind all tables tell what gets through,
-# with and without forwards.
+# with and without forwards. The host heeds whatever routes a sender prescribes.
 #
 # Then the host is told to keep for itself what its peers may send to one another: by local routes in
 # another table, and by a mark. That makes nothing of the host's own reachable.
@@ -13,6 +13,7 @@ stray_policy() {
 	cat <<-EOF
 	interface wg1 {
 	    expose tcp 22, udp 60000 to 10.1.1.0/24, fd00:1::/64
+	    expose udp 546 to fe80::/10
 	    allow ping from 10.1.1.0/24, fd00:1::/64
 	    $1
 	}
@@ -64,11 +65,16 @@ kept_by_mark() {
 }
 
 run_strays() {
-	local otherwise lan="10.1.1.0/24, fd00:1::/64"
+	local name otherwise lan="10.1.1.0/24, fd00:1::/64"
 	for backend in ${BACKENDS:-nft legacy}; do
 		topology_up "$backend"
 		both -P FORWARD ACCEPT
-		in_ns host sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wg1.rp_filter=0
+		in_ns host sysctl -qw net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.wg1.rp_filter=0 \
+			net.ipv4.conf.all.accept_source_route=1 net.ipv4.conf.wg1.accept_source_route=1 \
+			net.ipv4.conf.wg1.route_localnet=1
+		for name in seg6_enabled rpl_seg_enabled; do
+			in_ns host sysctl -eqw net.ipv6.conf.all.$name=1 net.ipv6.conf.wg1.$name=1
+		done
 		stray_counters
 		for otherwise in ${OTHERWISE:-drop reject}; do
 			stray_policy "otherwise $otherwise" >"$work/strays.policy"
