@@ -58,7 +58,7 @@ struct check {
 	enum diag_code code;
 	enum severity severity; /* where it is on; codes.def says whether it is on by default */
 	enum check_need need;
-	bool conflict;          /* an error of it is a conflict with the snapshot, else the policy is wrong */
+	bool conflict;          /* an error of it is a conflict with the snapshot or another policy, else the policy is wrong */
 	void (*run)(struct check_run *run);
 };
 

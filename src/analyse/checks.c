@@ -8,7 +8,7 @@
 
 static const struct check checks[] = {
 	{CODE_MISSING_PERMISSION, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, check_missing_permission},
-	{CODE_INTERFACE_CLAIMED_TWICE, SEVERITY_ERROR, CHECK_NEEDS_POLICY, false, check_interface_claimed_twice},
+	{CODE_INTERFACE_CLAIMED_TWICE, SEVERITY_ERROR, CHECK_NEEDS_POLICY, true, check_interface_claimed_twice},
 	{CODE_LOOPBACK_INTERFACE, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, check_loopback_interface},
 	{CODE_PATTERN_INTERFACE, SEVERITY_NOTE, CHECK_NEEDS_POLICY, false, check_pattern_interface},
 	{CODE_TESTS_NOT_RUN, SEVERITY_NOTE, CHECK_NEEDS_POLICY, false, check_tests_not_run},

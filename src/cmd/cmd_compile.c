@@ -27,7 +27,8 @@ static const char help[] =
 	"  -D NAME=VALUE          set the parameter $NAME of the policy\n"
 	"      --color WHEN       auto, always or never\n"
 	"\n"
-	"exit codes: 0 fine, 1 the policy is wrong, 2 usage, 3 conflict with the snapshot, 5 the system failed\n"
+	"exit codes: 0 fine, 1 the policy is wrong, 2 usage, 3 the snapshot is wrong or stands against it,\n"
+	"5 the system failed\n"
 	"\n"
 	"examples:\n"
 	"  peerwall compile wg1.pw\n"
@@ -42,6 +43,7 @@ struct compile_options {
 	const char *interface;
 	int kind;
 	int family; /* enum family, or -1 for both */
+	bool standard_input; /* somebody reads it already */
 };
 
 /* ---- the command line ---- */
@@ -74,6 +76,26 @@ static const struct flag flags[] = {
 	[FLAG_COLOR] = {"color", 0, true},
 };
 
+/* Standard input can be read once. */
+static int claim_input(struct compile_options *options, const char *path)
+{
+	if (strcmp(path, "-") != 0)
+		return EXIT_FINE;
+	if (options->standard_input)
+		return usage_error(&cmd_compile, "standard input can be only one of the files");
+	options->standard_input = true;
+	return EXIT_FINE;
+}
+
+static int take_snapshot(struct compile_options *options, struct input *input, const char *path,
+			 enum snapshot_family family)
+{
+	if (claim_input(options, path) != EXIT_FINE)
+		return EXIT_USAGE;
+	input_snapshot(input, path, family);
+	return EXIT_FINE;
+}
+
 /* One flag; EXIT_FINE or EXIT_USAGE. Snapshots are read as they come. */
 static int take_flag(int flag, const char *value, struct compile_options *options, struct input *input)
 {
@@ -93,14 +115,11 @@ static int take_flag(int flag, const char *value, struct compile_options *option
 		options->interface = value;
 		return EXIT_FINE;
 	case FLAG_SNAPSHOT:
-		input_snapshot(input, value, SNAPSHOT_FAMILY_UNKNOWN);
-		return EXIT_FINE;
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_UNKNOWN);
 	case FLAG_SNAPSHOT4:
-		input_snapshot(input, value, SNAPSHOT_FAMILY_IPV4);
-		return EXIT_FINE;
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV4);
 	case FLAG_SNAPSHOT6:
-		input_snapshot(input, value, SNAPSHOT_FAMILY_IPV6);
-		return EXIT_FINE;
+		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV6);
 	case FLAG_PARAMETER:
 		if (!input_add_parameter(input, value))
 			return usage_error(&cmd_compile, "-D takes NAME=VALUE, not '%s'", value);
@@ -128,7 +147,7 @@ static int take_arguments(struct compile_options *options, struct input *input, 
 		else if (options->policy)
 			return usage_error(&cmd_compile, "one policy at a time: '%s' and '%s'", options->policy, value);
 		else
-			options->policy = value;
+			status = claim_input(options, options->policy = value);
 	}
 	if (status == EXIT_FINE && !options->policy)
 		return usage_error(&cmd_compile, "there is no policy to compile");
@@ -137,22 +156,16 @@ static int take_arguments(struct compile_options *options, struct input *input, 
 
 /* ---- checking ---- */
 
-static bool check(struct input *input)
+static bool check(struct input *input, struct check_input *checked)
 {
 	struct check_settings settings;
-	struct check_input checked = {.sources = &input->sources};
 
 	vec_each(policy, &input->policies)
-		vec_push(&input->arena, &checked.policies, *policy);
-	vec_each(snapshot, &input->snapshots)
-		if (snapshot->trusted)
-			vec_push(&input->arena, &checked.snapshots,
-				 (struct check_snapshot){snapshot->ruleset, snapshot->source,
-							 check_guess_backend(snapshot->source)});
+		vec_push(&input->arena, &checked->policies, *policy);
 	check_settings_init(&settings);
 	/* Whether tests hold is lint's to say. */
 	check_settings_switch(&settings, "no-tests-not-run");
-	return checks_run(&checked, &settings, &input->diags);
+	return checks_run(checked, &settings, &input->diags);
 }
 
 /* ---- writing ---- */
@@ -236,9 +249,13 @@ static int write_units(const struct compile_options *options, const struct unit_
 
 static int compile(const struct compile_options *options, struct input *input)
 {
+	struct check_input checked = {.sources = &input->sources};
 	struct unit_list units;
-	bool right = input_policy(input, options->policy) & check(input);
+	bool right;
 
+	if (input_use_snapshots(input, &cmd_compile, &checked) != EXIT_FINE)
+		return EXIT_USAGE;
+	right = input_policy(input, options->policy) & check(input, &checked);
 	input_print_diags(input);
 	if (!right || input->diags.errors)
 		return checks_only_conflicts(&input->diags) ? EXIT_CONFLICT : EXIT_POLICY;

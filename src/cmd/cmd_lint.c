@@ -29,7 +29,7 @@ static const char help[] =
 	"A comment in a policy switches a check off for its line and the next: # peerwall: allow NAME\n"
 	"\n"
 	"exit codes: 0 fine, perhaps with warnings; 1 the policy is wrong, or a check that counts as an error\n"
-	"found something; 2 usage; 3 conflict with the snapshot\n"
+	"found something; 2 usage; 3 the snapshot is wrong or stands against it, or two policies claim one interface\n"
 	"\n"
 	"examples:\n"
 	"  peerwall lint wg1.pw\n"
@@ -185,24 +185,6 @@ static int list_checks(const struct check_settings *settings)
 
 /* ---- the run ---- */
 
-/* One dump of each family and backend: more than that cannot be one host's. */
-static int add_snapshots(struct check_input *checked, struct input *input)
-{
-	vec_each(snapshot, &input->snapshots) {
-		struct check_snapshot added = {snapshot->ruleset, snapshot->source,
-					       check_guess_backend(snapshot->source)};
-
-		vec_each(other, &checked->snapshots)
-			if (other->ruleset->family == added.ruleset->family && other->backend == added.backend)
-				return usage_error(&cmd_lint, "%s and %s are both %s snapshots",
-						   other->source->name, added.source->name,
-						   family_name(added.ruleset->family));
-		if (snapshot->trusted)
-			vec_push(&input->arena, &checked->snapshots, added);
-	}
-	return EXIT_FINE;
-}
-
 static int exit_code(const struct diags *diags)
 {
 	if (!diags->errors)
@@ -230,7 +212,7 @@ static int lint(const struct lint_options *options, struct input *input)
 		input_snapshot(input, snapshot->path, snapshot->family);
 	vec_each(policy, &input->policies)
 		vec_push(&input->arena, &checked.policies, *policy);
-	if (add_snapshots(&checked, input) != EXIT_FINE)
+	if (input_use_snapshots(input, &cmd_lint, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
 	checks_run(&checked, &options->settings, &input->diags);
 	report.exit_code = exit_code(&input->diags);

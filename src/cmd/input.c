@@ -75,8 +75,9 @@ bool input_snapshot(struct input *input, const char *path, enum snapshot_family 
 	int error = sources_load(&input->sources, path, SNAPSHOT_SIZE_MAX, &source);
 
 	if (error) {
-		diag_add(&input->diags, CODE_FILE_UNREADABLE, SPAN_NONE, "cannot read snapshot %s: %s", path,
-			 strerror(-error));
+		diag_add(&input->diags, CODE_SNAPSHOT_UNREADABLE, SPAN_NONE, "cannot read the snapshot %s: %s",
+			 diag_quote(&input->diags, path, strlen(path)),
+			 error == -EFBIG ? "it is larger than a snapshot may be (1 GiB)" : strerror(-error));
 		return false;
 	}
 	snapshot.source = source;
@@ -88,6 +89,24 @@ bool input_snapshot(struct input *input, const char *path, enum snapshot_family 
 					 &input->arena, &input->diags);
 	vec_push(&input->arena, &input->snapshots, snapshot);
 	return snapshot.trusted;
+}
+
+/* One dump of each family and backend: more than that cannot be one host's. */
+int input_use_snapshots(struct input *input, const struct subcommand *subcommand, struct check_input *checked)
+{
+	vec_each(snapshot, &input->snapshots) {
+		struct check_snapshot added = {snapshot->ruleset, snapshot->source,
+					       check_guess_backend(snapshot->source)};
+
+		vec_each(other, &checked->snapshots)
+			if (other->ruleset->family == added.ruleset->family && other->backend == added.backend)
+				return usage_error(subcommand, "%s and %s are both %s snapshots",
+						   other->source->name, added.source->name,
+						   family_name(added.ruleset->family));
+		if (snapshot->trusted)
+			vec_push(&input->arena, &checked->snapshots, added);
+	}
+	return EXIT_FINE;
 }
 
 bool input_colour(const struct input *input, FILE *stream)

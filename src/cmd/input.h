@@ -8,6 +8,8 @@
 #ifndef PEERWALL_INPUT_H
 #define PEERWALL_INPUT_H
 
+#include "cmd.h"
+
 #include <peerwall/arena.h>
 #include <peerwall/checks.h>
 #include <peerwall/diag.h>
@@ -54,6 +56,12 @@ bool input_policy(struct input *input, const char *path);
 
 /* The family is worked out from the text unless `family` names it. False: see `trusted`. */
 bool input_snapshot(struct input *input, const char *path, enum snapshot_family family);
+
+/*
+ * What can be trusted of the snapshots, for the checks. EXIT_USAGE if two are of one family and backend: these cannot be
+ * one host's.
+ */
+int input_use_snapshots(struct input *input, const struct subcommand *subcommand, struct check_input *checked);
 
 /* Should the stream get colour? NO_COLOR (no-color.org) and TERM=dumb say no. */
 bool input_colour(const struct input *input, FILE *stream);

@@ -223,7 +223,7 @@ static json_t *results_array(struct sarif *sarif)
 static bool was_successful(const struct diags *diags)
 {
 	vec_each(diag, &diags->all)
-		if ((*diag)->code == CODE_FILE_UNREADABLE)
+		if ((*diag)->code == CODE_FILE_UNREADABLE || (*diag)->code == CODE_SNAPSHOT_UNREADABLE)
 			return false;
 	return true;
 }
