@@ -20,6 +20,7 @@ PKGS    := jansson
 
 BUILD := build$(if $(SAN),/san)
 Q     := $(if $(V),,@)
+JOBS  := $(shell nproc)
 
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wold-style-definition \
 	    -Wwrite-strings -Wvla -Wundef -Wformat=2 -Werror
@@ -82,8 +83,13 @@ may_skip = || [ $$? = 77 ]
 
 CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
-check: $(CHECKS:%=check-%)
+check:
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
+	$(Q)$(MAKE) --no-print-directory -j1 $(CHECKS:%=check-%)
 	@echo "all checks passed"
+
+.PHONY: units
+units: $(UNIT_PROGRAMS)
 
 $(BUILD)/tests/%: tests/unit/%.c tests/unit/main.c tests/unit/unit.h $(BUILD)/libpeerwall.a
 	@mkdir -p $(@D)
@@ -99,7 +105,8 @@ check-golden: $(BUILD)/peerwall
 
 # The same two under the address and undefined-behaviour sanitizers.
 check-sanitized:
-	$(Q)$(MAKE) --no-print-directory SAN=1 check-unit check-golden
+	$(Q)$(MAKE) --no-print-directory -j$(JOBS) SAN=1 all units
+	$(Q)$(MAKE) --no-print-directory -j1 SAN=1 check-unit check-golden
 
 # Each header compiles alone.
 check-headers:
@@ -140,25 +147,39 @@ check-schema: $(BUILD)/peerwall
 
 FUZZERS      := policy snapshot
 FUZZ_SECONDS := 30
-FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all
+FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_CORPUS  := build/fuzz/corpus
 
 .PHONY: check-fuzz $(FUZZERS:%=fuzz-%)
 check-fuzz:
-	$(Q)if command -v clang >/dev/null; then $(MAKE) --no-print-directory $(FUZZERS:%=fuzz-%); \
+	$(Q)if command -v clang >/dev/null; then \
+		$(MAKE) --no-print-directory -j$(JOBS) $(FUZZERS:%=build/fuzz/fuzz_%) && \
+		$(MAKE) --no-print-directory -j1 $(FUZZERS:%=fuzz-%); \
 	else echo "skipped: fuzz: needs clang"; [ "$$CI" != true ]; fi
 
-build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(LIBRARY_SOURCES) $(GENERATED_HEADERS)
+FUZZ_OBJECTS := $(LIBRARY_SOURCES:%.c=build/fuzz/%.o) $(GRAMMARS:%=build/fuzz/grammar/%.tab.o) \
+		$(GRAMMARS:%=build/fuzz/grammar/%.lex.o)
+FUZZ_COMPILE  = clang -std=c11 -D_GNU_SOURCE -Iinclude -Ibuild/grammar -w $(FUZZ_FLAGS) \
+		$(shell pkg-config --cflags $(PKGS)) -MMD -MP
+
+build/fuzz/src/%.o: src/%.c | $(GENERATED_HEADERS)
 	@mkdir -p $(@D)
+	$(Q)$(FUZZ_COMPILE) -c -o $@ $<
+
+build/fuzz/grammar/%.o: build/grammar/%.c | $(GENERATED_HEADERS)
+	@mkdir -p $(@D)
+	$(Q)$(FUZZ_COMPILE) -c -o $@ $<
+
+build/fuzz/fuzz_%: tests/fuzz/fuzz_%.c $(FUZZ_OBJECTS)
 	@echo "  FUZZ    $@"
-	$(Q)clang -std=c11 -D_GNU_SOURCE -Iinclude -I$(BUILD)/grammar -w $(FUZZ_FLAGS) $(shell pkg-config --cflags $(PKGS)) \
-		-o $@ $< $(LIBRARY_SOURCES) $(wildcard $(BUILD)/grammar/*.c) $(LIBS)
+	$(Q)$(FUZZ_COMPILE) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJECTS) $(LIBS)
 
 $(FUZZERS:%=fuzz-%): fuzz-%: build/fuzz/fuzz_%
 	@mkdir -p $(FUZZ_CORPUS)/$*
 	$(Q)tests/fuzz/seed.sh $* $(FUZZ_CORPUS)/$*
 	$(Q)build/fuzz/fuzz_$* -dict=tests/fuzz/$*.dict -max_total_time=$(FUZZ_SECONDS) -max_len=65536 -timeout=10 \
-		-rss_limit_mb=4096 -close_fd_mask=1 -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ $(FUZZ_CORPUS)/$*
+		-rss_limit_mb=4096 -close_fd_mask=1 -verbosity=0 -print_final_stats=0 -artifact_prefix=build/fuzz/ $(FUZZ_CORPUS)/$* \
+		2>build/fuzz/$*.log || { tail -40 build/fuzz/$*.log; false; }
 	@echo "fuzz-$*: no crash in $(FUZZ_SECONDS) s"
 
 .PHONY: install
@@ -171,4 +192,5 @@ install: $(BUILD)/peerwall
 clean:
 	rm -rf build
 
+-include $(FUZZ_OBJECTS:.o=.d)
 -include $(OBJECTS:.o=.d) $(PARSERS:.o=.d) $(BUILD)/src/cmd/main.d
