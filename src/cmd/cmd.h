@@ -9,6 +9,8 @@
 #ifndef PEERWALL_CMD_H
 #define PEERWALL_CMD_H
 
+#include <stdio.h>
+
 #define PEERWALL_VERSION "0.1.0"
 
 enum exit_code {
@@ -41,6 +43,12 @@ extern const struct subcommand cmd_fmt;
 
 /* "peerwall: error: ..." on standard error, with a hint at --help; returns EXIT_USAGE. */
 int usage_error(const struct subcommand *subcommand, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/*
+ * A line that a terminal may see whatever is in it: names and comments in live rules may be anybody's. The newline
+ * is added.
+ */
+void print_clean(FILE *stream, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "peerwall: error: ..." on standard error. */
 void print_error(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -45,7 +45,7 @@ static void print_rule(char sign, enum family family, const char *chain, const s
 	struct strbuf text = STRBUF_EMPTY;
 
 	rule_encode(&text, family, rule);
-	printf("%c-A %s %s\n", sign, chain, strbuf_str(&text));
+	print_clean(stdout, "%c-A %s %s", sign, chain, strbuf_str(&text));
 	strbuf_free(&text);
 }
 
@@ -53,7 +53,7 @@ static void print_chain(char sign, enum family family, const struct ruleset *fro
 {
 	const struct chain *chain = table_find_chain(&from->tables[drift->table], drift->chain, strlen(drift->chain));
 
-	printf("%c:%s - [0:0]\n", sign, drift->chain);
+	print_clean(stdout, "%c:%s - [0:0]", sign, drift->chain);
 	if (chain)
 		vec_each(rule, &chain->rules)
 			print_rule(sign, family, drift->chain, rule);

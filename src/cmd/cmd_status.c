@@ -249,11 +249,11 @@ static void print_family_details(const struct interface_status *status, enum fam
 		struct strbuf text = STRBUF_EMPTY;
 
 		drift_describe(&text, family, drift);
-		printf("  %s\n", strbuf_str(&text));
+		print_clean(stdout, "  %s", strbuf_str(&text));
 		strbuf_free(&text);
 	}
 	vec_each(problem, &of->problems)
-		printf("  %s\n", *problem);
+		print_clean(stdout, "  %s", *problem);
 }
 
 static void print_text(struct live_command *command, const struct status_list *list)

@@ -46,13 +46,14 @@ static const char *const quiet_checks[] = {
 
 void print_line(const char *format, ...)
 {
+	struct strbuf text = STRBUF_EMPTY;
 	va_list args;
 
-	fputs("peerwall: ", stdout);
 	va_start(args, format);
-	vprintf(format, args);
+	strbuf_vaddf(&text, format, args);
 	va_end(args);
-	putchar('\n');
+	print_clean(stdout, "peerwall: %s", strbuf_str(&text));
+	strbuf_free(&text);
 }
 
 /* ---- options ---- */
@@ -283,7 +284,7 @@ static void print_warnings(struct live_command *command)
 	char *rest = command->live.warnings.data, *line;
 
 	while (rest && (line = strsep(&rest, "\n")) && *line)
-		fprintf(stderr, "peerwall: warning: %s\n", line);
+		print_clean(stderr, "peerwall: warning: %s", line);
 }
 
 int live_command_end(struct live_command *command, int code)
@@ -294,7 +295,7 @@ int live_command_end(struct live_command *command, int code)
 	if (command->failure.kind != FAILURE_NONE) {
 		print_error("%s", command->failure.message);
 		vec_each(note, &command->failure.notes)
-			fprintf(stderr, "  %s\n", *note);
+			print_clean(stderr, "  %s", *note);
 	}
 	if (command->live_is_open)
 		live_close(&command->live);

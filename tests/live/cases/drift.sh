@@ -30,6 +30,15 @@ pw diff --format json "$policy"
 check "diff in JSON" jq -e '.same == false and (.families | length) == 2' "$work/out"
 repaired "a rule too much"
 
+in_host "iptables-$backend" -w 5 -t mangle -I PW-wg1 1 -m comment --comment "$(printf 'red \033[31m')" -j DROP
+no_escape() { ! grep -q "$(printf '\033')" "$work/out" "$work/err"; }
+pw status "$policy"
+check "a comment that would colour the terminal is shown" exits 8
+check "by status without its escape" no_escape
+pw diff "$policy"
+check "by diff, too" no_escape
+repaired "a comment with an escape"
+
 in_host "ip6tables-$backend" -w 5 -t mangle -D PW-wg1 1
 pw status "$policy"
 check "a rule too few is a drift" exits 8
