@@ -12,6 +12,17 @@ def load(path):
         return json.load(file)
 
 
+def load_all(path):
+    """The documents of a file, one behind the other: a case may run lint more than once."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    decoder = json.JSONDecoder()
+    while text.strip():
+        document, end = decoder.raw_decode(text.lstrip())
+        yield document
+        text = text.lstrip()[end:]
+
+
 def references(result):
     """The places of a SARIF result and of what it refers to."""
     for location in result.get("locations", []) + result.get("relatedLocations", []):
@@ -36,19 +47,20 @@ def main():
     schema = load(sys.argv[1])
     validator = jsonschema.validators.validator_for(schema)(schema)
     name = os.path.basename(sys.argv[1])
-    for path in sys.argv[2:]:
-        document = load(path)
+    documents = [(os.path.basename(path), document) for path in sys.argv[2:] for document in load_all(path)]
+    for path, document in documents:
         for error in validator.iter_errors(document):
-            sys.exit(f"{name}: {os.path.basename(path)}: {error.json_path}: {error.message}")
+            sys.exit(f"{name}: {path}: {error.json_path}: {error.message}")
         if "runs" in document:
             check_sarif(document)
         for member in schema["required"]:
             broken = {key: value for key, value in document.items() if key != member}
             if validator.is_valid(broken):
                 sys.exit(f"{name}: a document without {member} passes for valid")
-    if len(sys.argv) < 50:
-        sys.exit(f"{name}: only {len(sys.argv) - 2} documents")
-    print(f"{name}: {len(sys.argv) - 2} documents valid")
+    if len(documents) < 50:
+        sys.exit(f"{name}: only {len(documents)} documents")
+    print(f"{name}: {len(documents)} documents valid")
+
 
 
 main()
