@@ -13,14 +13,14 @@ def load(path):
 
 
 def load_all(path):
-    """The documents of a file, one behind the other: a case may run lint more than once."""
+    """The documents of a file: a case may run lint more than once, and say something in between."""
     with open(path, encoding="utf-8") as file:
-        text = file.read()
-    decoder = json.JSONDecoder()
-    while text.strip():
-        document, end = decoder.raw_decode(text.lstrip())
+        text = "\n" + file.read()
+    at = text.find("\n{")
+    while at >= 0:
+        document, end = json.JSONDecoder().raw_decode(text, at + 1)
         yield document
-        text = text.lstrip()[end:]
+        at = text.find("\n{", end)
 
 
 def references(result):
