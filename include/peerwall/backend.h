@@ -39,6 +39,12 @@ struct toolbox {
 /* `directory` NULL: the fixed list. False for tools that cannot be trusted or do not tell what they are. */
 bool toolbox_find(struct toolbox *out, const char *directory, unsigned time_limit, struct failure *failure);
 
+/*
+ * The absolute path of a tool, from `directory` or the fixed list. *out is NULL if there is none. False for one that
+ * is there and must not be used.
+ */
+bool tool_find(const char **out, const char *directory, const char *name, struct failure *failure);
+
 /* What one backend holds of one family. */
 struct holding {
 	bool known;          /* it was read; else the rest is empty */

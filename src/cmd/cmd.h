@@ -24,6 +24,8 @@ enum exit_code {
 	EXIT_DOWN = 7,       /* status: nothing of it is loaded */
 	EXIT_DRIFTED = 8,    /* status, diff: what is loaded differs from the policy */
 	EXIT_PARTLY = 9,     /* status: only a part of it is loaded */
+	EXIT_REFUSED = 10,   /* trace: the packet does not get through */
+	EXIT_UNDECIDED = 11, /* trace: the rules alone do not tell whether it does */
 };
 
 struct subcommand {
@@ -39,6 +41,7 @@ extern const struct subcommand cmd_apply;
 extern const struct subcommand cmd_down;
 extern const struct subcommand cmd_status;
 extern const struct subcommand cmd_diff;
+extern const struct subcommand cmd_trace;
 extern const struct subcommand cmd_fmt;
 
 /* "peerwall: error: ..." on standard error, with a hint at --help; returns EXIT_USAGE. */

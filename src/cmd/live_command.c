@@ -15,7 +15,8 @@
 #define SECONDS_MAX 86400
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
-       FLAG_ALL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_COUNT };
+       FLAG_ALL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST,
+       FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -33,6 +34,11 @@ static const struct {
 	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
 	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
 	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
+	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE},
 };
 
 /*
@@ -100,6 +106,19 @@ static int take_backend(struct live_command *command, const char *value)
 	return EXIT_FINE;
 }
 
+/* What is wrong with it becomes a diagnostic. */
+static int take_snapshot(struct live_command *command, int flag, const char *value)
+{
+	static const enum snapshot_family families[FLAG_COUNT] = {
+		[FLAG_SNAPSHOT] = SNAPSHOT_FAMILY_UNKNOWN, [FLAG_SNAPSHOT4] = SNAPSHOT_FAMILY_IPV4,
+		[FLAG_SNAPSHOT6] = SNAPSHOT_FAMILY_IPV6,
+	};
+
+	command->from_snapshots = true;
+	input_snapshot(&command->input, value, families[flag]);
+	return EXIT_FINE;
+}
+
 static int take_flag(struct live_command *command, int flag, const char *value)
 {
 	const struct subcommand *subcommand = command->subcommand;
@@ -139,6 +158,16 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
 			return usage_error(subcommand, "--format is text or json, not '%s'", value);
 		command->json = strcmp(value, "json") == 0;
+		return EXIT_FINE;
+	case FLAG_SNAPSHOT:
+	case FLAG_SNAPSHOT4:
+	case FLAG_SNAPSHOT6:
+		return take_snapshot(command, flag, value);
+	case FLAG_POLICY:
+		vec_push(&command->input.arena, &command->policies, value);
+		return EXIT_FINE;
+	case FLAG_HOST:
+		vec_push(&command->input.arena, &command->hosts, value);
 		return EXIT_FINE;
 	case FLAG_CHECK:
 		return set_check(command, "-W", value, check_settings_switch(&command->checks, value));

@@ -1,5 +1,5 @@
 /*
- * live_command.h - what apply, down, status and diff have in common: options, policies, the way to the live rules,
+ * live_command.h - what apply, down, status, diff and trace have in common: options, policies, the way to the live rules,
  * and how failures are told.
  *
  * Ownership: everything lives in the arena of the struct; live_command_end() lets go of it.
@@ -18,7 +18,7 @@
 
 #include <stdbool.h>
 
-/* The options that all four take; one line each, for help texts. */
+/* The options that all of them take; one line each, for help texts. */
 #define LIVE_OPTIONS_HELP                                                                \
 	"  -D NAME=VALUE        the value of $NAME in the policies\n"                    \
 	"  --backend nft|legacy which backend of iptables; without it, the one in use\n" \
@@ -32,7 +32,8 @@
 #define LIVE_JSON_VERSION 1
 
 /* The options that only some take. */
-enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8 };
+enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
+		   LIVE_OPTION_TRACE = 16 };
 
 struct live_command {
 	const struct subcommand *subcommand;
@@ -42,6 +43,8 @@ struct live_command {
 	enum backend wanted_backend;
 	struct check_settings checks;
 	bool dry_run, all, json;
+	bool from_snapshots; /* --snapshot was given */
+	VEC(const char *) policies, hosts; /* --policy, --host */
 	VEC(const char *) operands;
 	struct unit_list units;
 	struct live live;

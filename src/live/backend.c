@@ -72,8 +72,7 @@ static bool is_trusted(const char *directory, const char *tool, struct failure *
 	       (is_trusted_path(tool, directory, failure) && is_trusted_path(tool, tool, failure));
 }
 
-/* *out is NULL if there is none. False for one that is there and must not be used. */
-static bool find_tool(const char **out, const char *directory, const char *name, struct failure *failure)
+bool tool_find(const char **out, const char *directory, const char *name, struct failure *failure)
 {
 	const char *const *list = directory ? &directory : directories;
 	size_t count = directory ? 1 : sizeof directories / sizeof *directories;
@@ -130,8 +129,8 @@ static bool find_named_tools(struct toolbox *out, const char *directory, struct 
 
 			snprintf(save, sizeof save, "%s-%s-save", program_names[f], backend_names[b]);
 			snprintf(restore, sizeof restore, "%s-%s-restore", program_names[f], backend_names[b]);
-			if (!find_tool(&out->tools[b].save[f], directory, save, failure) ||
-			    !find_tool(&out->tools[b].restore[f], directory, restore, failure))
+			if (!tool_find(&out->tools[b].save[f], directory, save, failure) ||
+			    !tool_find(&out->tools[b].restore[f], directory, restore, failure))
 				return false;
 		}
 	}
@@ -147,10 +146,10 @@ static bool find_plain_tools(struct toolbox *out, const char *directory, unsigne
 		enum backend backend;
 
 		snprintf(name, sizeof name, "%s-save", program_names[f]);
-		if (!find_tool(&save, directory, name, failure))
+		if (!tool_find(&save, directory, name, failure))
 			return false;
 		snprintf(name, sizeof name, "%s-restore", program_names[f]);
-		if (!find_tool(&restore, directory, name, failure))
+		if (!tool_find(&restore, directory, name, failure))
 			return false;
 		if (!save)
 			continue;
