@@ -81,7 +81,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces or the corpus says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus fuzz lab
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus trace fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
@@ -136,6 +136,14 @@ check-lab: $(BUILD)/peerwall
 
 check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/run.sh $(may_skip)
+
+$(BUILD)/tests/trace-kernel: $(wildcard tests/trace/*.c) tests/trace/kernel.h $(BUILD)/libpeerwall.a
+	@mkdir -p $(@D)
+	@echo "  TEST    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libpeerwall.a $(LIBS)
+
+check-trace: $(BUILD)/tests/trace-kernel
+	$(Q)tests/trace/kernel.sh $(may_skip)
 
 check-docs: $(BUILD)/peerwall
 	$(Q)tests/docs/run.sh $(BUILD)/peerwall $(may_skip)

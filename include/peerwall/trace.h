@@ -16,6 +16,7 @@
 #ifndef PEERWALL_TRACE_H
 #define PEERWALL_TRACE_H
 
+#include <peerwall/checks.h>
 #include <peerwall/host.h>
 #include <peerwall/packet.h>
 #include <peerwall/ruleset.h>
@@ -86,6 +87,7 @@ struct trace_input {
 	const struct ruleset *rules; /* of the packet's family */
 	const struct host *host;
 	const struct packet *packet;
+	enum check_backend backend; /* the tables of INPUT stand in another order */
 	bool all; /* record also the rules that did not match */
 };
 

@@ -248,20 +248,42 @@ static bool walk_prerouting(struct walk *walk)
 	return walk_table(walk, TABLE_MANGLE, HOOK_PREROUTING) && walk_nat(walk, HOOK_PREROUTING);
 }
 
-static bool walk_filters(struct walk *walk, enum hook hook)
+static bool holds_rules(const struct walk *walk, enum table_id table)
 {
-	return walk_table(walk, TABLE_MANGLE, hook) && walk_table(walk, TABLE_FILTER, hook) &&
-	       walk_table(walk, TABLE_SECURITY, hook);
+	const struct chain *chain = table_find_chain(&walk->input->rules->tables[table], "INPUT", strlen("INPUT"));
+
+	return chain && (chain->rules.len || chain->policy_drop);
+}
+
+/* iptables-nft hooks security behind nat, at priority 150; the kernel's own table, the legacy one, stands at 50. */
+static bool nat_comes_first(struct walk *walk)
+{
+	if (walk->input->backend == CHECK_BACKEND_UNKNOWN && holds_rules(walk, TABLE_NAT) && holds_rules(walk, TABLE_SECURITY))
+		walk_assume(walk, "the rules are the nft backend's, where nat INPUT comes before security INPUT");
+	return walk->input->backend != CHECK_BACKEND_LEGACY;
+}
+
+static bool walk_input(struct walk *walk)
+{
+	if (!walk_table(walk, TABLE_MANGLE, HOOK_INPUT) || !walk_table(walk, TABLE_FILTER, HOOK_INPUT))
+		return false;
+	if (nat_comes_first(walk))
+		return walk_nat(walk, HOOK_INPUT) && walk_table(walk, TABLE_SECURITY, HOOK_INPUT);
+	return walk_table(walk, TABLE_SECURITY, HOOK_INPUT) && walk_nat(walk, HOOK_INPUT);
+}
+
+static bool walk_forward(struct walk *walk)
+{
+	return walk_table(walk, TABLE_MANGLE, HOOK_FORWARD) && walk_table(walk, TABLE_FILTER, HOOK_FORWARD) &&
+	       walk_table(walk, TABLE_SECURITY, HOOK_FORWARD) && walk_table(walk, TABLE_MANGLE, HOOK_POSTROUTING) &&
+	       walk_nat(walk, HOOK_POSTROUTING);
 }
 
 static bool walk_hooks(struct walk *walk)
 {
 	if (!walk_prerouting(walk) || !walk_route(walk))
 		return false;
-	if (walk->local)
-		return walk_filters(walk, HOOK_INPUT) && walk_nat(walk, HOOK_INPUT);
-	return walk_filters(walk, HOOK_FORWARD) && walk_table(walk, TABLE_MANGLE, HOOK_POSTROUTING) &&
-	       walk_nat(walk, HOOK_POSTROUTING);
+	return walk->local ? walk_input(walk) : walk_forward(walk);
 }
 
 /* ---- the whole ---- */

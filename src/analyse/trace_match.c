@@ -74,13 +74,39 @@ static enum truth match_transport_option(const struct packet *packet, const stru
 	return TRUTH_MAYBE;
 }
 
+static bool is_single_negation(const struct option *option)
+{
+	return option->negated && option->value.kind == VALUE_PORTS && option->value.ports.ranges.len == 1 &&
+	       option->value.ports.ranges.data[0].lo == option->value.ports.ranges.data[0].hi;
+}
+
+/*
+ * "! --sport A ! --dport B": iptables-nft 1.8.9 compares both ports at one stroke, so that its rule matches unless both
+ * are as named; others ask that neither is. Where the two differ, nobody can tell from the text.
+ */
+static enum truth match_both_negated(const struct walk *walk, enum truth source, enum truth destination)
+{
+	if (walk->input->backend == CHECK_BACKEND_LEGACY || source == destination)
+		return truth_and(source, destination);
+	return TRUTH_MAYBE;
+}
+
 static enum truth match_transport(struct walk *walk, const struct match *match)
 {
-	enum truth truth = TRUTH_YES;
+	enum truth truth = TRUTH_YES, pair[2];
+	size_t pairs = 0;
 
-	vec_each(option, &match->options)
-		truth = truth_and(truth, match_transport_option(&walk->packet, option));
-	return truth;
+	vec_each(option, &match->options) {
+		enum truth one = match_transport_option(&walk->packet, option);
+
+		if (is_single_negation(option) && pairs < 2)
+			pair[pairs++] = one;
+		else
+			truth = truth_and(truth, one);
+	}
+	if (pairs == 2)
+		return truth_and(truth, match_both_negated(walk, pair[0], pair[1]));
+	return pairs ? truth_and(truth, pair[0]) : truth;
 }
 
 static enum truth match_icmp(struct walk *walk, const struct match *match)

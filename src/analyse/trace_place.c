@@ -7,6 +7,7 @@
 enum {
 	TYPE_UNSPEC = 1u << 0, TYPE_UNICAST = 1u << 1, TYPE_LOCAL = 1u << 2, TYPE_BROADCAST = 1u << 3,
 	TYPE_ANYCAST = 1u << 4, TYPE_MULTICAST = 1u << 5, TYPE_UNREACHABLE = 1u << 7,
+	TYPES_REFUSING = 0xf << 6, /* BLACKHOLE, UNREACHABLE, PROHIBIT, THROW */
 };
 
 static const char *spell(struct walk *walk, const struct addr *addr)
@@ -155,13 +156,23 @@ static enum truth is_on(const struct walk *walk, const struct addr *addr, const 
 	return address && interface && strcmp(address->interface, interface) == 0 ? TRUTH_YES : TRUTH_NO;
 }
 
-static enum truth match_type4(enum place place, uint64_t types)
+/* Where there are no rules of policy routing, the kernel's look-up in the local table also meets routes that refuse. */
+static bool may_be_refused(const struct walk *walk, const struct addr *addr)
+{
+	const struct host_route *route = host_route(walk->input->host, addr);
+
+	return route && route->kind == ROUTE_REFUSING;
+}
+
+static enum truth match_type4(const struct walk *walk, enum place place, const struct addr *addr, uint64_t types)
 {
 	static const unsigned bits[] = {
 		[AT_LOCAL] = TYPE_LOCAL, [AT_BROADCAST] = TYPE_BROADCAST, [AT_ANYCAST] = TYPE_ANYCAST,
 		[AT_MULTICAST] = TYPE_MULTICAST, [AT_ELSEWHERE] = TYPE_UNICAST,
 	};
 
+	if (place == AT_ELSEWHERE && types & (TYPE_UNICAST | TYPES_REFUSING) && may_be_refused(walk, addr))
+		return TRUTH_MAYBE;
 	return types & bits[place] ? TRUTH_YES : TRUTH_NO;
 }
 
@@ -186,9 +197,11 @@ static enum truth match_lookup6(const struct walk *walk, enum place place, const
 }
 
 /* match_type6(): MULTICAST, UNICAST and UNSPEC are conditions of their own, the others are looked up together. */
-static enum truth match_type6(const struct walk *walk, enum place place, const struct addr *addr, uint64_t types)
+static enum truth match_type6(const struct walk *walk, enum place place, const struct addr_bounds *bounds, uint64_t types)
 {
-	bool multicast = is_multicast(addr), any = is_any(addr);
+	const struct addr *addr = &bounds->lo;
+	/* An address that translation left open is somebody's. */
+	bool single = bounds_are_single(bounds), multicast = single && is_multicast(addr), any = single && is_any(addr);
 
 	if ((types & TYPE_MULTICAST && !multicast) || (types & TYPE_UNICAST && (multicast || any)) ||
 	    (types & TYPE_UNSPEC && !any))
@@ -214,6 +227,9 @@ static enum truth match_type(struct walk *walk, const struct match *match, const
 	enum place place = source ? place_of_source(walk) : place_of_destination(walk);
 	enum truth truth;
 
+	/* There, IPv6 asks for a route by that interface. */
+	if ((in || out) && walk->packet.family == FAMILY_IPV6 && option->value.bits & (TYPE_ANYCAST | TYPE_UNREACHABLE))
+		return TRUTH_MAYBE;
 	if ((in || out) && (place == AT_LOCAL || place == AT_BROADCAST)) {
 		truth = is_on(walk, &bounds->lo, in ? walk->packet.in : walk->out, out && walk->out_unknown);
 		if (truth == TRUTH_MAYBE || place == AT_BROADCAST)
@@ -221,8 +237,8 @@ static enum truth match_type(struct walk *walk, const struct match *match, const
 		if (truth == TRUTH_NO)
 			place = AT_ELSEWHERE;
 	}
-	truth = walk->packet.family == FAMILY_IPV4 ? match_type4(place, option->value.bits)
-						   : match_type6(walk, place, &bounds->lo, option->value.bits);
+	truth = walk->packet.family == FAMILY_IPV4 ? match_type4(walk, place, &bounds->lo, option->value.bits)
+						   : match_type6(walk, place, bounds, option->value.bits);
 	return truth_not(truth, option->negated);
 }
 

@@ -173,6 +173,13 @@ static struct addr_bounds any_address(enum family family)
 	return bounds;
 }
 
+/* fe80::/10 and ff02::/16: kernels from 6.8 on redirect these to a link-local address, older ones to any. */
+static bool has_link_scope(const struct addr *addr)
+{
+	return addr->family == FAMILY_IPV6 && ((addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80) ||
+					       (addr->bytes[0] == 0xff && (addr->bytes[1] & 0xf) == 2));
+}
+
 /* nf_nat_redirect_ipv4(), _ipv6(): to the first address of the interface that it came by; where there is none, it is lost. */
 static enum target_effect run_redirect(struct walk *walk, const struct match *target, const char **text)
 {
@@ -185,6 +192,8 @@ static enum target_effect run_redirect(struct walk *walk, const struct match *ta
 		walk_end(walk, FATE_DROPPED);
 		return EFFECT_END;
 	}
+	if (has_link_scope(&walk->packet.destination.lo))
+		address = NULL;
 	set_destination(walk, address ? (struct addr_bounds){address->addr, address->addr} : any_address(walk->packet.family));
 	if (ports)
 		set_destination_port(walk, target, OPTION_T_REDIRECT_RANDOM, (uint16_t)ports->value.range.lo,

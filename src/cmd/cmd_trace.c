@@ -41,7 +41,7 @@ static const char help[] =
 /* ---- the rules ---- */
 
 /* The one snapshot of the packet's family. */
-static int choose_snapshot(struct live_command *command, enum family family, const struct ruleset **out)
+static int choose_snapshot(struct live_command *command, enum family family, struct check_snapshot *out)
 {
 	const struct input_snapshot *found = NULL;
 
@@ -57,11 +57,12 @@ static int choose_snapshot(struct live_command *command, enum family family, con
 	}
 	if (!found)
 		return usage_error(command->subcommand, "the packet is %s, and no snapshot holds such rules", family_name(family));
-	*out = found->ruleset;
+	out->ruleset = found->ruleset;
+	out->backend = check_guess_backend(found->source);
 	return EXIT_FINE;
 }
 
-static int read_live(struct live_command *command, enum family family, struct host *host, const struct ruleset **out)
+static int read_live(struct live_command *command, enum family family, struct host *host, struct check_snapshot *out)
 {
 	int code = live_command_open(command, LIVE_PLAN);
 
@@ -71,12 +72,13 @@ static int read_live(struct live_command *command, enum family family, struct ho
 		return usage_error(command->subcommand, "the packet is %s, which this kernel does not have", family_name(family));
 	if (command->hosts.len == 0 && !live_host_read(&command->live, host))
 		return failure_exit_code(&command->failure);
-	*out = &command->live.rules[family];
+	out->ruleset = &command->live.rules[family];
+	out->backend = command->live.backend == BACKEND_NFT ? CHECK_BACKEND_NFT : CHECK_BACKEND_LEGACY;
 	return EXIT_FINE;
 }
 
 /* As they would be once the policies were applied. */
-static int lay_over(struct live_command *command, const struct ruleset **rules)
+static int lay_over(struct live_command *command, struct check_snapshot *rules)
 {
 	struct arena *arena = &command->input.arena;
 	struct ruleset want, *after = arena_zalloc(arena, sizeof *after);
@@ -85,15 +87,15 @@ static int lay_over(struct live_command *command, const struct ruleset **rules)
 
 	if (command->units.items.len == 0)
 		return EXIT_FINE;
-	plan_own_interfaces(&loaded, *rules, arena);
+	plan_own_interfaces(&loaded, rules->ruleset, arena);
 	if (!claims_check_loaded(&command->units, &loaded, arena, &command->input.diags))
 		return EXIT_CONFLICT;
 	vec_each(unit, &command->units.items)
 		vec_push(arena, &names.items, unit->interface);
-	plan_want(&want, (*rules)->family, &command->units, arena);
-	plan_make(&plan, *rules, &want, &names, arena);
-	overlay_make(after, *rules, &plan, arena);
-	*rules = after;
+	plan_want(&want, rules->ruleset->family, &command->units, arena);
+	plan_make(&plan, rules->ruleset, &want, &names, arena);
+	overlay_make(after, rules->ruleset, &plan, arena);
+	rules->ruleset = after;
 	return EXIT_FINE;
 }
 
@@ -129,10 +131,11 @@ static int exit_code(enum fate fate)
 	return EXIT_UNDECIDED;
 }
 
-static int follow(struct live_command *command, const struct packet *packet, const struct ruleset *rules,
+static int follow(struct live_command *command, const struct packet *packet, const struct check_snapshot *rules,
 		  const struct host *host)
 {
-	struct trace_input input = {.rules = rules, .host = host, .packet = packet, .all = command->all};
+	struct trace_input input = {.rules = rules->ruleset, .host = host, .packet = packet, .backend = rules->backend,
+				    .all = command->all};
 	struct trace trace;
 	struct trace_report report = {.trace = &trace, .packet = packet, .sources = &command->input.sources,
 				      .arena = &command->input.arena};
@@ -151,7 +154,7 @@ static int follow(struct live_command *command, const struct packet *packet, con
 
 static int trace_packet(struct live_command *command)
 {
-	const struct ruleset *rules = NULL;
+	struct check_snapshot rules = {0};
 	struct packet packet;
 	struct host host;
 	int code;
@@ -175,8 +178,8 @@ static int trace_packet(struct live_command *command)
 		code = lay_over(command, &rules);
 	if (code != EXIT_FINE)
 		return code;
-	host_infer(&host, rules);
-	return follow(command, &packet, rules, &host);
+	host_infer(&host, rules.ruleset);
+	return follow(command, &packet, &rules, &host);
 }
 
 static int run(int argc, char **argv)
