@@ -5,8 +5,10 @@
 #include <stdarg.h>
 #include <string.h>
 
-/* A path that looks at more rules than this has gone round in circles, which the kernel would not load. */
+/* Chains that call each other again and again cost more than anyone waits for: so many rules looked at, so many steps. */
 #define BUDGET 20000000ul
+#define PATH_STEPS_MAX 200000
+#define STEPS_MAX 1000000
 
 /* ---- paths ---- */
 
@@ -54,6 +56,7 @@ bool walk_end(struct walk *walk, enum fate fate)
 struct frame {
 	const struct chain *chain;
 	size_t next;
+	size_t depth; /* so many jumps and gotos from the built-in chain */
 };
 
 struct stack {
@@ -75,13 +78,15 @@ static bool give_up(struct walk *walk, const char *why)
 static bool enter(struct walk *walk, struct stack *stack, const struct rule *rule)
 {
 	const struct chain *chain = find_chain(walk, rule->target.chain);
+	size_t depth = stack->frames.data[stack->frames.len - 1].depth + 1;
 
 	BUG_ON(!chain);
+	/* The kernel would not load them. */
+	if (depth > walk->input->rules->tables[walk->table].chains.len)
+		return give_up(walk, "the chains call each other in a circle");
 	if (rule->target.kind == TARGET_GOTO)
 		stack->frames.len--;
-	else if (stack->frames.len > walk->input->rules->tables[walk->table].chains.len)
-		return give_up(walk, "the chains call each other in a circle");
-	vec_push(walk->arena, &stack->frames, (struct frame){chain, 0});
+	vec_push(walk->arena, &stack->frames, (struct frame){chain, 0, depth});
 	return true;
 }
 
@@ -168,7 +173,7 @@ static bool walk_chain(struct walk *walk, const struct chain *base)
 {
 	struct stack stack = {0};
 
-	vec_push(walk->arena, &stack.frames, (struct frame){base, 0});
+	vec_push(walk->arena, &stack.frames, (struct frame){base, 0, 0});
 	while (stack.frames.len) {
 		struct frame *frame = &stack.frames.data[stack.frames.len - 1];
 		struct rule_place place = {.chain = frame->chain, .number = (unsigned)frame->next + 1};
@@ -178,8 +183,8 @@ static bool walk_chain(struct walk *walk, const struct chain *base)
 			stack.frames.len--;
 			continue;
 		}
-		if (walk->budget-- == 0)
-			return give_up(walk, "the packet goes round in circles");
+		if (walk->budget-- == 0 || walk->path->steps.len == PATH_STEPS_MAX)
+			return give_up(walk, "the chains call each other more often than can be followed");
 		place.rule = &frame->chain->rules.data[frame->next++];
 		if (!try_rule(walk, &place, &at))
 			continue;
@@ -330,15 +335,17 @@ static bool turn_back(struct walk *walk)
 void trace_run(struct trace *out, const struct trace_input *input, struct arena *arena)
 {
 	struct walk walk = {.arena = arena, .input = input, .trace = out};
+	size_t steps = 0;
 
 	BUG_ON(input->rules->family != input->packet->family);
 	*out = (struct trace){0};
 	do {
-		if (out->paths.len == TRACE_PATHS_MAX) {
+		if (out->paths.len == TRACE_PATHS_MAX || steps > STEPS_MAX) {
 			out->truncated = true;
 			return;
 		}
 		walk_path(&walk);
+		steps += walk.path->steps.len;
 	} while (turn_back(&walk));
 }
 

@@ -147,11 +147,11 @@ enum place place_of_source(struct walk *walk)
 /* ---- addrtype ---- */
 
 /* Asked for one interface, only its own addresses are local: the kernel's __inet_dev_addr_type(), nf_ipv6_chk_addr(). */
-static enum truth is_on(const struct walk *walk, const struct addr *addr, const char *interface, bool unknown)
+static enum truth is_on(const struct walk *walk, const struct addr_bounds *bounds, const char *interface, bool unknown)
 {
-	const struct host_address *address = host_find_address(walk->input->host, addr);
+	const struct host_address *address = host_find_address(walk->input->host, &bounds->lo);
 
-	if (unknown || !walk->input->host->has_addresses)
+	if (unknown || !walk->input->host->has_addresses || !bounds_are_single(bounds))
 		return TRUTH_MAYBE;
 	return address && interface && strcmp(address->interface, interface) == 0 ? TRUTH_YES : TRUTH_NO;
 }
@@ -231,7 +231,7 @@ static enum truth match_type(struct walk *walk, const struct match *match, const
 	if ((in || out) && walk->packet.family == FAMILY_IPV6 && option->value.bits & (TYPE_ANYCAST | TYPE_UNREACHABLE))
 		return TRUTH_MAYBE;
 	if ((in || out) && (place == AT_LOCAL || place == AT_BROADCAST)) {
-		truth = is_on(walk, &bounds->lo, in ? walk->packet.in : walk->out, out && walk->out_unknown);
+		truth = is_on(walk, bounds, in ? walk->packet.in : walk->out, out && walk->out_unknown);
 		if (truth == TRUTH_MAYBE || place == AT_BROADCAST)
 			return TRUTH_MAYBE;
 		if (truth == TRUTH_NO)
