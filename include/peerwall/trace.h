@@ -56,8 +56,9 @@ struct trace_step {
 	const struct chain *chain;
 	unsigned number;         /* of the rule in its chain, from 1 */
 	const struct rule *rule;
-	bool matched;            /* STEP_RULE: false only where all steps are wanted, or where it was supposed */
+	bool matched;            /* STEP_RULE: false only where all steps are wanted, or where that was supposed */
 	bool supposed;           /* nobody knows; another path has it the other way round */
+	bool harmless;           /* nobody knows, and nothing hangs on it: there is no other path */
 	const char *why;         /* what it did not match by, or what nobody knows */
 	const char *text;        /* what changed, or what happened; may be NULL */
 	struct packet packet;    /* as it was before */

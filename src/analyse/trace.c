@@ -91,9 +91,8 @@ static bool enter(struct walk *walk, struct stack *stack, const struct rule *rul
 }
 
 /* Where nobody knows whether a rule matches, and it would matter, both is followed. */
-static bool suppose(struct walk *walk, const struct rule *rule, enum truth matches, bool *supposed)
+static bool suppose(struct walk *walk, const struct rule *rule, enum truth matches)
 {
-	*supposed = matches == TRUTH_MAYBE;
 	if (matches != TRUTH_MAYBE)
 		return matches == TRUTH_YES;
 	return target_is_idle(rule) || walk_decide(walk);
@@ -110,16 +109,17 @@ static bool try_rule(struct walk *walk, const struct rule_place *place, size_t *
 {
 	const char *why = NULL;
 	enum truth matches = rule_matches(walk, place->rule, &why);
-	bool supposed, matched = suppose(walk, place->rule, matches, &supposed);
+	bool matched = suppose(walk, place->rule, matches), unknown = matches == TRUTH_MAYBE;
 
-	if (matched || supposed || walk->input->all) {
+	if (matched || unknown || walk->input->all) {
 		struct trace_step *step = walk_step(walk, STEP_RULE);
 
 		step->rule = place->rule;
 		step->chain = place->chain;
 		step->number = place->number;
 		step->matched = matched;
-		step->supposed = supposed;
+		step->harmless = unknown && target_is_idle(place->rule);
+		step->supposed = unknown && !step->harmless;
 		step->why = why;
 	}
 	*at = walk->path->steps.len - 1;

@@ -111,7 +111,8 @@ static const char *tell_address(struct walk *walk, const char *whose, const stru
 
 	strbuf_addf(&text, "%s becomes ", whose);
 	packet_describe_bounds(&text, bounds);
-	if (packet_has_ports(&walk->packet)) {
+	/* Nothing is known of a port of 1-65535. */
+	if (packet_has_ports(&walk->packet) && !(port->lo == 1 && port->hi == UINT16_MAX)) {
 		strbuf_addf(&text, " port %u", port->lo);
 		if (port->hi != port->lo)
 			strbuf_addf(&text, "-%u", port->hi);

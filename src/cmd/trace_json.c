@@ -73,6 +73,7 @@ static json_t *step_json(const struct trace_report *report, const struct trace_s
 	set_place(object, report, step->rule);
 	json_object_set_new(object, "matched", json_boolean(step->matched));
 	json_object_set_new(object, "supposed", json_boolean(step->supposed));
+	json_object_set_new(object, "harmless", json_boolean(step->harmless));
 	json_object_set_new(object, "reason", text_json(step->why));
 	json_object_set_new(object, "effect", text_json(step->text));
 	json_object_set_new(object, "packet", packet_json(&step->packet));

@@ -112,9 +112,6 @@ static void tell_doubts(struct strbuf *out, const struct trace_report *report)
 			const void *key = step->kind == STEP_RULE ? (const void *)step->rule : step->why;
 			bool known = !step->supposed;
 
-			/* A rule that does nothing to the packet is no reason. */
-			if (step->kind == STEP_RULE && step->text == NULL && step->rule->target.kind == TARGET_NONE)
-				known = true;
 			vec_each(other, &told)
 				known |= *other == key;
 			if (known)
@@ -135,7 +132,7 @@ static void tell_undecided(struct strbuf *out, const struct trace_report *report
 {
 	const struct trace_path *first = &report->trace->paths.data[0];
 
-	strbuf_adds(out, "whether ");
+	strbuf_adds(out, "Whether ");
 	tell_who(out, report, "reaches");
 	strbuf_adds(out, ", the rules alone do not tell");
 	if (report->trace->paths.len > 1) {

@@ -31,11 +31,14 @@ static void write_place(struct strbuf *out, const struct trace_report *report, c
 		strbuf_addf(out, " (%s:%u)", place.source->name, place.line);
 }
 
-static const char *outcome(const struct trace_step *step)
+static void write_doubt(struct strbuf *out, const struct trace_step *step)
 {
-	if (step->supposed)
-		return step->matched ? "supposed to match, " : "supposed not to match, ";
-	return step->matched ? NULL : "does not match, ";
+	if (step->harmless)
+		strbuf_addf(out, "    nobody can tell whether it matches (%s), and nothing hangs on it\n", step->why);
+	else if (step->supposed)
+		strbuf_addf(out, "    supposed %sto match, since nobody can tell: %s\n", step->matched ? "" : "not ", step->why);
+	else if (!step->matched)
+		strbuf_addf(out, "    does not match, by its %s\n", step->why);
 }
 
 static void write_rule(struct strbuf *out, const struct trace_report *report, const struct trace_step *step)
@@ -43,8 +46,7 @@ static void write_rule(struct strbuf *out, const struct trace_report *report, co
 	strbuf_addf(out, "  %s %s rule %u", table_names[step->table], step->chain->name, step->number);
 	write_place(out, report, step->rule);
 	strbuf_addf(out, ": %s\n", trace_rule_text(report, step->rule));
-	if (outcome(step) && step->why)
-		strbuf_addf(out, "    %s%s %s\n", outcome(step), step->supposed ? "since nobody can tell:" : "by its", step->why);
+	write_doubt(out, step);
 	if (step->text)
 		strbuf_addf(out, "    %s\n", step->text);
 }

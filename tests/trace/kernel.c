@@ -172,7 +172,7 @@ static bool is_decided(const struct trace *trace)
 	if (trace->paths.len != 1 || trace->paths.data[0].fate == FATE_UNDECIDED)
 		return false;
 	vec_each(step, &trace->paths.data[0].steps)
-		if (step->supposed)
+		if (step->supposed || step->harmless)
 			return false;
 	return true;
 }
