@@ -34,12 +34,7 @@ world_down() {
 	ip netns del "$ns-wire" 2>/dev/null
 }
 
-end() {
-	trap - EXIT
-	world_down
-	rm -rf "$work"
-}
-trap end EXIT
+trap 'world_down; rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
