@@ -113,6 +113,18 @@ static size_t chunk_size(const struct port_set *ports, size_t from, enum port_pl
 	return size;
 }
 
+/*
+ * iptables-nft hooks security INPUT behind nat INPUT (priority 150 and 100; the kernel's own table is at 50), so there
+ * somebody's SNAT may have given the packet a peer's address. What is for this host is told by the source it was sent from.
+ */
+static void set_source(struct shape *shape, const struct target_chain *to, const struct prefix *source, bool for_host)
+{
+	if (for_host && to->table->id == TABLE_SECURITY)
+		shape->sent_from = source;
+	else
+		shape->source = source;
+}
+
 /* One rule for each prefix on either side and each chunk of ports; `shape` says the rest. */
 static void add_pairs(struct lowering *lowering, struct target_chain *to, struct shape shape,
 		      const struct prefix_list *sources, const struct prefix_list *destinations,
@@ -122,7 +134,7 @@ static void add_pairs(struct lowering *lowering, struct target_chain *to, struct
 		vec_each(destination, &destinations->items) {
 			size_t at = 0;
 
-			shape.source = source;
+			set_source(&shape, to, source, shape.place == PORTS_AS_SENT);
 			if (shape.place == PORTS_AS_SENT)
 				shape.sent_to = destination;
 			else
@@ -221,7 +233,7 @@ static void add_icmp(struct lowering *lowering, struct target_chain *to, struct 
 		shape.icmp = &flow->type;
 		shape.verdict = to->pass;
 		vec_each(source, &sources.items) {
-			shape.source = source;
+			set_source(&shape, to, source, true);
 			add(lowering, to, shape);
 		}
 	}

@@ -74,13 +74,23 @@ static void add_hop_limit(struct ruleset *rules, struct rule *rule, unsigned hop
 	match_add_option(rules, match, OPTION_HL_EQ)->value.number = hop_limit;
 }
 
+static void add_sent(struct ruleset *rules, struct match *match, enum option_id id, const struct prefix *prefix)
+{
+	struct prefix network = prefix_masked(prefix);
+	struct option *option = match_add_option(rules, match, id);
+
+	option->value.network.addr = network.addr;
+	option->value.network.mask = addr_netmask(network.addr.family, network.length);
+}
+
 static void add_conntrack(struct ruleset *rules, struct rule *rule, const struct shape *shape)
 {
 	bool ports = shape->ports && shape->place == PORTS_AS_SENT && !all_ports(&shape->ports[0]);
+	bool sent_from = shape->sent_from && shape->sent_from->length;
 	bool sent_to = shape->sent_to && shape->sent_to->length;
 	struct match *match;
 
-	if (!shape->established && shape->translation == TRANSLATION_ANY && !ports && !sent_to)
+	if (!shape->established && shape->translation == TRANSLATION_ANY && !ports && !sent_from && !sent_to)
 		return;
 	match = rule_add_match(rules, rule, MODULE_CONNTRACK);
 	if (shape->established)
@@ -91,19 +101,16 @@ static void add_conntrack(struct ruleset *rules, struct rule *rule, const struct
 		option->negated = shape->translation == TRANSLATION_NO;
 		option->value.bits = STATE_DNAT;
 	}
-	if (sent_to) {
-		struct prefix network = prefix_masked(shape->sent_to);
-		struct option *option = match_add_option(rules, match, OPTION_CONNTRACK_CTORIGDST);
-
-		option->value.network.addr = network.addr;
-		option->value.network.mask = addr_netmask(network.addr.family, network.length);
-	}
+	if (sent_from)
+		add_sent(rules, match, OPTION_CONNTRACK_CTORIGSRC, shape->sent_from);
+	if (sent_to)
+		add_sent(rules, match, OPTION_CONNTRACK_CTORIGDST, shape->sent_to);
 	if (ports) {
 		struct option *option = match_add_option(rules, match, OPTION_CONNTRACK_CTORIGDSTPORT);
 
 		vec_push(rules->arena, &option->value.ports.ranges, shape->ports[0]);
 	}
-	if (ports || sent_to)
+	if (ports || sent_from || sent_to)
 		match_add_option(rules, match, OPTION_CONNTRACK_CTDIR)->value.number = 0; /* ORIGINAL */
 }
 

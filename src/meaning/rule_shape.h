@@ -25,7 +25,8 @@ struct shape {
 	struct span span;
 	const struct prefix *source;
 	const struct prefix *destination;
-	const struct prefix *sent_to; /* the original destination, before any DNAT */
+	const struct prefix *sent_from; /* the original source, before any SNAT */
+	const struct prefix *sent_to;   /* the original destination, before any DNAT */
 	const char *in, *out;
 	bool has_protocol;
 	uint8_t protocol; /* IANA */

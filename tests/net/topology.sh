@@ -222,6 +222,9 @@ foreign_rules() {
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination 172.18.0.2:873
 	table6 -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9999 -j DNAT --to-destination '[fd00:18::2]:873'
 	both -t nat "$1" PREROUTING ${2:+"$2"} -p tcp --dport 9998 -j REDIRECT --to-ports 22
+	# With nft the table security comes after this one: a stranger in a peer's clothes.
+	table4 -t nat "$1" INPUT ${2:+"$2"} -s 10.9.9.9 -j SNAT --to-source 10.1.1.4
+	table6 -t nat "$1" INPUT ${2:+"$2"} -s fd00:9::9 -j SNAT --to-source fd00:1::4
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -d 192.168.7.9 -p tcp --dport 8096 -j DNAT --to-destination 172.18.0.2:873
 	table6 -t nat "$1" PREROUTING ${2:+"$2"} -d fd00:7::9 -p tcp --dport 8096 -j DNAT --to-destination '[fd00:18::2]:873'
 	table4 -t nat "$1" PREROUTING ${2:+"$2"} -s 10.1.1.7 -d 10.1.1.8 -p tcp --dport 22 -j DNAT --to-destination 172.18.0.2:873
