@@ -95,7 +95,10 @@ $(BUILD)/tests/%: tests/unit/%.c tests/unit/main.c tests/unit/unit.h $(BUILD)/li
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -Wno-pedantic $(shell pkg-config --cflags check) $(ALL_LDFLAGS) \
-		-o $@ $< tests/unit/main.c $(BUILD)/libpeerwall.a $(shell pkg-config --libs check) $(LIBS)
+		-o $@ $< tests/unit/main.c $(BUILD)/libpeerwall.a $(shell pkg-config --libs check) $(TEST_LIBS) $(LIBS)
+
+# The other implementation of the same algebra, to compare with.
+$(BUILD)/tests/test_diagram: TEST_LIBS := -lbdd
 
 check-unit: $(UNIT_PROGRAMS)
 	$(Q)set -e; for program in $^; do CK_FORK=$(if $(SAN),no,yes) $$program; done

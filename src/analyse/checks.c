@@ -44,6 +44,15 @@ static const struct check checks[] = {
 	{CODE_NOTRACK, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_notrack},
 	{CODE_FOREIGN_DROP, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_foreign_drop},
 	{CODE_LEGACY_TABLES, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_legacy_tables},
+	/* Found by the proof, which runs before the checks. */
+	{CODE_LEAK, SEVERITY_ERROR, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_POSSIBLE_LEAK, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_DECLARED_REFUSED, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_DECLARED_MAY_BE_REFUSED, SEVERITY_NOTE, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_TEST_FAILED, SEVERITY_ERROR, CHECK_NEEDS_POLICY, false, NULL},
+	{CODE_TEST_UNDECIDED, SEVERITY_WARNING, CHECK_NEEDS_POLICY, false, NULL},
+	{CODE_NOT_PROVED, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_PROVED, SEVERITY_NOTE, CHECK_NEEDS_POLICY, false, NULL},
 };
 #define CHECK_COUNT (sizeof checks / sizeof *checks)
 
@@ -260,9 +269,21 @@ static bool has_run(const struct check_run *run, const struct check *check)
 	       (check->need == CHECK_NEEDS_POLICY || run->input->snapshots.len);
 }
 
+/* With --prove, all but a complete proof is an error. */
+static bool is_owed(const struct check_run *run, enum diag_code code)
+{
+	static const enum diag_code owed[] = {CODE_TESTS_NOT_RUN, CODE_POSSIBLE_LEAK, CODE_DECLARED_REFUSED,
+					      CODE_NOT_PROVED};
+
+	for (size_t i = 0; i < sizeof owed / sizeof *owed; i++)
+		if (code == owed[i])
+			return run->settings->prove;
+	return false;
+}
+
 static bool cannot_be_suppressed(const struct check_run *run, enum diag_code code)
 {
-	return is_fixed(code) || (code == CODE_TESTS_NOT_RUN && run->settings->prove);
+	return is_fixed(code) || is_owed(run, code);
 }
 
 static void report_useless(struct check_run *run, const struct comments *comments)
@@ -297,7 +318,7 @@ static enum severity settled_severity(const struct check_run *run, const struct 
 		severity = run->settings->severity[diag->code];
 	if (severity == SEVERITY_WARNING && run->settings->errors)
 		severity = SEVERITY_ERROR;
-	if (diag->code == CODE_TESTS_NOT_RUN && run->settings->prove)
+	if (is_owed(run, diag->code))
 		severity = SEVERITY_ERROR;
 	return severity;
 }

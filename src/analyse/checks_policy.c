@@ -119,14 +119,18 @@ void check_pattern_interface(struct check_run *run)
 
 /* ---- tests ---- */
 
+/* The proof runs before the checks, where it can run. */
 void check_tests_not_run(struct check_run *run)
 {
+	if (run->input->tests_run)
+		return;
 	vec_each(policy, &run->input->policies) {
 		size_t count = (*policy)->assertions.len;
 
 		if (count)
 			diag_add(run->diags, CODE_TESTS_NOT_RUN, (*policy)->assertions.data[0].span,
-				 "%zu test%s not run: proving is not supported by this version", count,
-				 count == 1 ? " was" : "s were");
+				 "%zu test%s not run: %s", count, count == 1 ? " was" : "s were",
+				 run->input->proof_was_tried ? "the proof came to no end" :
+							       "that takes --snapshot of the host's rules, or --prove");
 	}
 }

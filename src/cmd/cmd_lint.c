@@ -1,6 +1,7 @@
 #include "cmd.h"
 #include "input.h"
 #include "options.h"
+#include "prove.h"
 
 #include <peerwall/checks.h>
 #include <peerwall/report.h>
@@ -12,8 +13,9 @@ static const char help[] =
 	"usage: peerwall lint [OPTION...] POLICY... [--snapshot FILE]...\n"
 	"\n"
 	"Looks for what is wrong or likely not meant in policies, alone and beside the rules of a host, which\n"
-	"iptables-save and ip6tables-save have written to files. Several policies are checked as if they were\n"
-	"applied side by side. Needs no rights. \"-\" is standard input.\n"
+	"iptables-save and ip6tables-save have written to files. With these it also proves that, once applied, exactly\n"
+	"what is declared gets in, and that the tests hold; or shows the packet that does otherwise. Several policies\n"
+	"are checked as if they were applied side by side. Needs no rights. \"-\" is standard input.\n"
 	"\n"
 	"      --snapshot FILE    iptables-save or ip6tables-save output; may be repeated\n"
 	"      --snapshot4 FILE, --snapshot6 FILE   the same, where FILE does not show its family\n"
@@ -21,7 +23,8 @@ static const char help[] =
 	"  -W NAME, -W no-NAME    switch a check on or off, by its name or number; all and no-all are all of them\n"
 	"      --error NAME       what this check finds is an error; all: every warning is one\n"
 	"      --list-checks      print the checks, and whether they are on\n"
-	"      --prove            the policies' tests have to be proved (this version cannot, and says so)\n"
+	"      --prove            prove without a snapshot, too, as on a host that has no other rules; whatever\n"
+	"                         could not be proved is an error\n"
 	"  -D NAME=VALUE          set the parameter $NAME of the policies\n"
 	"  -q, --quiet            text: errors only\n"
 	"      --color WHEN       auto, always or never\n"
@@ -214,6 +217,7 @@ static int lint(const struct lint_options *options, struct input *input)
 		vec_push(&input->arena, &checked.policies, *policy);
 	if (input_use_snapshots(input, &cmd_lint, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
+	prove(&checked, options->settings.prove, &input->arena, &input->diags);
 	checks_run(&checked, &options->settings, &input->diags);
 	report.exit_code = exit_code(&input->diags);
 	report_write(&text, &report, options->format);

@@ -1,0 +1,136 @@
+/*
+ * packetset.h - exact sets of packets.
+ *
+ * Purpose: what rules and policies say of packets, as sets that can be intersected, subtracted and compared. Each field
+ * of a header is cut up at the values that somebody mentions; between two of them all values behave alike, and the
+ * pieces are numbered (IPv6 then costs no more than IPv4). A set is a decision diagram over the bits of these numbers.
+ * Use: packet_space_init(), any number of packet_space_mention*(), packet_space_close(), then sets.
+ * What no rule can tell without knowing the host is part of the packet: the type of its destination, and the interface by
+ * which it is routed. So a statement about all packets holds for every host.
+ * Units: values of fields in host order; sets are numbers of diagram.h, good for their space alone.
+ * Ownership: packet_space_free() for the diagrams, the arena for the rest.
+ * Errors: as diagram.h; see packet_space_gave_up().
+ */
+#ifndef PEERWALL_PACKETSET_H
+#define PEERWALL_PACKETSET_H
+
+#include <peerwall/diagram.h>
+#include <peerwall/interval.h>
+#include <peerwall/ruleset.h>
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * From the field that is decided first. Destinations before sources: the other way round large rulesets take ten times as
+ * long. The destination and what DNAT makes of it lie bit by bit beside each other, since they are often the same.
+ */
+enum field {
+	FIELD_MARK,
+	FIELD_OUT,     /* an index of `outs` */
+	FIELD_TYPE,    /* enum destination_type */
+	FIELD_DST,     /* as it was sent */
+	FIELD_NEW_DST, /* as DNAT has made it; means nothing for what was not translated */
+	FIELD_SRC,
+	FIELD_PROTOCOL,
+	FIELD_DPORT,
+	FIELD_NEW_DPORT,
+	FIELD_SPORT,
+	FIELD_ICMP,    /* type << 8 | code */
+	FIELD_FLAGS,   /* of TCP */
+	FIELD_HOPS,    /* time to live, hop limit */
+	FIELD_COUNT
+};
+
+/* What the host's routes say of the original destination. */
+enum destination_type { TYPE_UNICAST, TYPE_LOCAL, TYPE_BROADCAST, TYPE_ANYCAST, TYPE_MULTICAST, TYPE_COUNT };
+
+#define OUT_HOST 0 /* of `outs`: delivered to the host itself */
+#define FIELD_BITS_MAX 32
+
+struct field_atoms {
+	VEC(addr_number) starts;  /* the first value of each piece, ascending; the first is 0 */
+	addr_number last;         /* the greatest value of the field */
+	uint32_t mask;            /* FIELD_MARK, FIELD_FLAGS: these bits of the value, and no pieces */
+	unsigned bits;
+	uint16_t variables[FIELD_BITS_MAX]; /* the highest bit first */
+};
+
+struct packet_space {
+	struct arena *arena;
+	enum family family;
+	struct field_atoms fields[FIELD_COUNT];
+	VEC(const char *) outs; /* interface names; stands for all that behave alike. [0] is the host itself */
+	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
+	bool connmarks_change;  /* some rule sets them: their values are not known */
+	struct diagrams diagrams;
+	uint32_t all;           /* every packet there is */
+};
+
+#define PACKET_NODES_MAX 12000000u
+
+void packet_space_init(struct packet_space *space, enum family family, struct arena *arena);
+/* Somebody asks whether the value lies within lo-hi. */
+void packet_space_mention(struct packet_space *space, enum field field, addr_number lo, addr_number hi);
+void packet_space_mention_interface(struct packet_space *space, const char *name);
+void packet_space_mention_rules(struct packet_space *space, const struct ruleset *ruleset);
+void packet_space_close(struct packet_space *space);
+void packet_space_free(struct packet_space *space);
+bool packet_space_gave_up(const struct packet_space *space);
+
+uint32_t packets_and(struct packet_space *space, uint32_t a, uint32_t b);
+uint32_t packets_or(struct packet_space *space, uint32_t a, uint32_t b);
+uint32_t packets_minus(struct packet_space *space, uint32_t a, uint32_t b);
+/* The field may have any value then. */
+uint32_t packets_forget(struct packet_space *space, uint32_t a, enum field field);
+
+/* The limits have to have been mentioned. */
+uint32_t packets_range(struct packet_space *space, enum field field, addr_number lo, addr_number hi);
+uint32_t packets_addresses(struct packet_space *space, enum field field, const struct addr_set *set);
+uint32_t packets_ports(struct packet_space *space, enum field field, const struct port_set *set);
+/* value & mask == wanted; FIELD_MARK and FIELD_FLAGS alone. */
+uint32_t packets_masked(struct packet_space *space, enum field field, uint32_t mask, uint32_t wanted);
+/* Leaves by an interface that the name, perhaps a pattern, stands for. */
+uint32_t packets_out(struct packet_space *space, const char *name);
+/* What was sent and what it was made into are in the same piece. */
+uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made);
+/* (mark & ~mask) ^ value */
+uint32_t packets_set_mark(struct packet_space *space, uint32_t a, uint32_t mask, uint32_t value);
+uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, uint32_t mask);
+
+/* Does a name as in a rule, perhaps a pattern, stand for this interface? */
+bool interface_name_covers(const char *pattern, const char *name);
+
+/* ---- what a rule matches ---- */
+
+enum tracking { TRACKING_NEW, TRACKING_UNTRACKED, TRACKING_INVALID };
+
+/* Where a rule is looked at: what is the same for all packets of a walk. */
+struct vantage {
+	const char *in;
+	enum hook hook;
+	enum tracking tracking;
+	bool before_tracking; /* in raw: no state yet */
+	bool translated;      /* DNAT has been at work: -d and --dport see what it made */
+	bool hops_changed;    /* somebody may have changed the time to live */
+};
+
+struct matched {
+	uint32_t packets;
+	bool exact; /* false: some of these may not match; the others never do */
+};
+
+struct matched rule_packets(struct packet_space *space, const struct rule *rule, const struct vantage *vantage);
+
+/* ---- one packet ---- */
+
+struct sample {
+	addr_number values[FIELD_COUNT];
+};
+
+/* A packet of the set, which is not empty; of those in `preferred` where there is a choice. */
+struct sample packets_sample(struct packet_space *space, uint32_t a, const uint32_t *preferred, size_t count);
+/* All packets that behave like it, whatever becomes of them on the way. */
+uint32_t packets_like(struct packet_space *space, const struct sample *sample);
+
+#endif

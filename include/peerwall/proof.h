@@ -1,0 +1,28 @@
+/*
+ * proof.h - that exactly what policies declare gets in, or the packet that shows otherwise.
+ *
+ * Purpose: compares what becomes of all packets (traverse.h) with what is declared (declared.h), for every interface:
+ * nothing undeclared gets in; everything declared does; the first does not depend on nat or filter; tests hold.
+ * Findings PW610 to PW618; docs/diagnostics.md says what each means and what was assumed.
+ * Ownership: findings live in the arena of the diagnostics.
+ * Errors: a ruleset too entangled for the means at hand is a finding, too.
+ */
+#ifndef PEERWALL_PROOF_H
+#define PEERWALL_PROOF_H
+
+#include <peerwall/diag.h>
+#include <peerwall/policy.h>
+#include <peerwall/ruleset.h>
+#include <peerwall/vec.h>
+
+#include <stdbool.h>
+
+struct proof_policies {
+	VEC(const struct policy *) items;
+};
+
+/* The rules of one family as they would be with the policies applied. True if nothing was left unproved. */
+bool proof_run(const struct proof_policies *policies, const struct ruleset *applied, struct arena *arena,
+	       struct diags *diags);
+
+#endif

@@ -1,0 +1,161 @@
+#include <peerwall/packetset.h>
+
+#include <string.h>
+
+/* What rules mention: the limits at which the fields of a header are cut up. */
+
+static void mention_network(struct packet_space *space, enum field field, const struct addr *addr,
+			    const struct addr *mask)
+{
+	int length = addr_netmask_length(mask);
+	struct addr_range range;
+
+	if (length < 0 || addr->family != space->family)
+		return;
+	range = prefix_to_range(&(struct prefix){*addr, (uint8_t)length});
+	packet_space_mention(space, field, range.lo, range.hi);
+}
+
+static void mention_ports(struct packet_space *space, enum field field, const struct port_list *ports)
+{
+	vec_each(range, &ports->ranges)
+		packet_space_mention(space, field, range->lo, range->hi);
+}
+
+static void mention_hops(struct packet_space *space, const struct option *option)
+{
+	packet_space_mention(space, FIELD_HOPS, option->value.number, option->value.number);
+}
+
+static void mention_icmp(struct packet_space *space, const struct option *option)
+{
+	int type = option->value.icmp.type, code = option->value.icmp.code;
+
+	if (type < 0)
+		return;
+	packet_space_mention(space, FIELD_ICMP, (addr_number)(type << 8 | (code < 0 ? 0 : code)),
+			     (addr_number)(type << 8 | (code < 0 ? 0xff : option->value.icmp.code_hi)));
+}
+
+static void mention_option(struct packet_space *space, const struct option *option)
+{
+	const struct value *value = &option->value;
+
+	switch (option->id) {
+	case OPTION_TCP_SPORT:
+	case OPTION_UDP_SPORT:
+	case OPTION_SCTP_SPORT:
+	case OPTION_DCCP_SPORT:
+	case OPTION_MULTIPORT_SPORTS:
+	case OPTION_CONNTRACK_CTORIGSRCPORT:
+		mention_ports(space, FIELD_SPORT, &value->ports);
+		return;
+	case OPTION_TCP_DPORT:
+	case OPTION_UDP_DPORT:
+	case OPTION_SCTP_DPORT:
+	case OPTION_DCCP_DPORT:
+	case OPTION_MULTIPORT_DPORTS:
+	case OPTION_CONNTRACK_CTORIGDSTPORT:
+		mention_ports(space, FIELD_DPORT, &value->ports);
+		return;
+	case OPTION_MULTIPORT_PORTS:
+		mention_ports(space, FIELD_SPORT, &value->ports);
+		mention_ports(space, FIELD_DPORT, &value->ports);
+		return;
+	case OPTION_TCP_FLAGS:
+		packet_space_mention(space, FIELD_FLAGS, value->tcp_flags.mask, 0);
+		return;
+	case OPTION_ICMP_TYPE:
+	case OPTION_ICMP6_TYPE:
+		mention_icmp(space, option);
+		return;
+	case OPTION_CONNTRACK_CTPROTO:
+		packet_space_mention(space, FIELD_PROTOCOL, value->number, value->number);
+		return;
+	case OPTION_CONNTRACK_CTORIGSRC:
+		mention_network(space, FIELD_SRC, &value->network.addr, &value->network.mask);
+		return;
+	case OPTION_CONNTRACK_CTORIGDST:
+		mention_network(space, FIELD_DST, &value->network.addr, &value->network.mask);
+		return;
+	case OPTION_IPRANGE_SRC:
+	case OPTION_IPRANGE_DST:
+		packet_space_mention(space, option->id == OPTION_IPRANGE_SRC ? FIELD_SRC : FIELD_DST,
+				     addr_to_number(&value->addr_range.lo), addr_to_number(&value->addr_range.hi));
+		return;
+	case OPTION_TTL_EQ:
+	case OPTION_TTL_LT:
+	case OPTION_TTL_GT:
+	case OPTION_HL_EQ:
+	case OPTION_HL_LT:
+	case OPTION_HL_GT:
+		mention_hops(space, option);
+		return;
+	case OPTION_MARK_MARK:
+		packet_space_mention(space, FIELD_MARK, (uint32_t)value->masked.mask, 0);
+		return;
+	default:
+		return;
+	}
+}
+
+static void mention_nat(struct packet_space *space, const struct value *value)
+{
+	if (value->nat.has_addr)
+		packet_space_mention(space, FIELD_DST, addr_to_number(&value->nat.lo), addr_to_number(&value->nat.hi));
+	if (value->nat.has_port)
+		packet_space_mention(space, FIELD_DPORT, value->nat.port_lo, value->nat.port_hi);
+}
+
+static void mention_target(struct packet_space *space, const struct match *target)
+{
+	vec_each(option, &target->options)
+		switch (option->id) {
+		case OPTION_T_DNAT_TO:
+			mention_nat(space, &option->value);
+			break;
+		case OPTION_T_REDIRECT_TO_PORTS:
+			packet_space_mention(space, FIELD_DPORT, option->value.range.lo, option->value.range.hi);
+			break;
+		case OPTION_T_NETMAP_TO:
+			mention_network(space, FIELD_DST, &option->value.network.addr, &option->value.network.mask);
+			break;
+		case OPTION_T_CONNMARK_SET_XMARK:
+		case OPTION_T_CONNMARK_SAVE:
+			space->connmarks_change = true;
+			break;
+		default:
+			break;
+		}
+}
+
+static void mention_rule(struct packet_space *space, const struct rule *rule)
+{
+	if (rule->opaque) {
+		space->connmarks_change = true;
+		return;
+	}
+	if (rule->source.present)
+		mention_network(space, FIELD_SRC, &rule->source.addr, &rule->source.mask);
+	if (rule->destination.present)
+		mention_network(space, FIELD_DST, &rule->destination.addr, &rule->destination.mask);
+	if (rule->in.name)
+		packet_space_mention_interface(space, rule->in.name);
+	if (rule->out.name)
+		packet_space_mention_interface(space, rule->out.name);
+	if (rule->protocol.present)
+		packet_space_mention(space, FIELD_PROTOCOL, rule->protocol.number, rule->protocol.number);
+	vec_each(match, &rule->matches)
+		vec_each(option, &match->options)
+			mention_option(space, option);
+	if (rule->target.kind == TARGET_EXTENSION)
+		mention_target(space, &rule->target.extension);
+}
+
+void packet_space_mention_rules(struct packet_space *space, const struct ruleset *ruleset)
+{
+	for (int table = 0; table < TABLE_COUNT; table++)
+		vec_each(chain, &ruleset->tables[table].chains)
+			vec_each(rule, &chain->rules)
+				mention_rule(space, rule);
+}

@@ -1,0 +1,396 @@
+#include <peerwall/packetset.h>
+
+
+/* The order of modules.def. */
+enum { STATE_INVALID, STATE_NEW, STATE_RELATED, STATE_ESTABLISHED, STATE_UNTRACKED, STATE_SNAT, STATE_DNAT };
+enum { ADDRTYPE_UNSPEC, ADDRTYPE_UNICAST, ADDRTYPE_LOCAL, ADDRTYPE_BROADCAST, ADDRTYPE_ANYCAST, ADDRTYPE_MULTICAST };
+
+#define BIT(number) ((uint64_t)1 << (number))
+
+struct reading {
+	struct packet_space *space;
+	const struct vantage *vantage;
+	struct matched matched;
+};
+
+static void demand(struct reading *reading, uint32_t packets, bool negated)
+{
+	struct packet_space *space = reading->space;
+
+	reading->matched.packets = negated ? packets_minus(space, reading->matched.packets, packets) :
+					     packets_and(space, reading->matched.packets, packets);
+}
+
+static void demand_truth(struct reading *reading, bool truth)
+{
+	if (!truth)
+		reading->matched.packets = DIAGRAM_NONE;
+}
+
+/* Something is asked that is not known here: it may match or not. */
+static void blur(struct reading *reading)
+{
+	reading->matched.exact = false;
+}
+
+/* ---- addresses and ports ---- */
+
+static enum field destination_of(const struct reading *reading)
+{
+	return reading->vantage->translated ? FIELD_NEW_DST : FIELD_DST;
+}
+
+static enum field port_of(const struct reading *reading)
+{
+	return reading->vantage->translated ? FIELD_NEW_DPORT : FIELD_DPORT;
+}
+
+static void demand_network(struct reading *reading, enum field field, const struct addr *addr, const struct addr *mask,
+			   bool negated)
+{
+	int length = addr_netmask_length(mask);
+	struct addr_range range;
+
+	if (length < 0) {
+		blur(reading);
+		return;
+	}
+	range = prefix_to_range(&(struct prefix){*addr, (uint8_t)length});
+	demand(reading, packets_range(reading->space, field, range.lo, range.hi), negated);
+}
+
+static uint32_t port_list_packets(struct reading *reading, enum field field, const struct port_list *ports)
+{
+	uint32_t packets = DIAGRAM_NONE;
+
+	vec_each(range, &ports->ranges)
+		packets = packets_or(reading->space, packets, packets_range(reading->space, field, range->lo, range->hi));
+	return packets;
+}
+
+static void demand_ports(struct reading *reading, enum field field, const struct option *option)
+{
+	demand(reading, port_list_packets(reading, field, &option->value.ports), option->negated);
+}
+
+static void demand_either_port(struct reading *reading, const struct option *option)
+{
+	uint32_t source = port_list_packets(reading, FIELD_SPORT, &option->value.ports);
+	uint32_t destination = port_list_packets(reading, port_of(reading), &option->value.ports);
+
+	demand(reading, packets_or(reading->space, source, destination), option->negated);
+}
+
+static void demand_interfaces(struct reading *reading, const struct rule *rule)
+{
+	const struct vantage *vantage = reading->vantage;
+
+	if (rule->in.name) {
+		/* Whether the interface of arrival is still known there differs between the backends. */
+		if (vantage->hook == HOOK_POSTROUTING)
+			blur(reading);
+		else
+			demand_truth(reading, interface_name_covers(rule->in.name, vantage->in) != rule->in.negated);
+	}
+	if (rule->out.name) {
+		if (vantage->hook == HOOK_FORWARD || vantage->hook == HOOK_POSTROUTING)
+			demand(reading, packets_out(reading->space, rule->out.name), rule->out.negated);
+		else
+			demand_truth(reading, rule->out.negated);
+	}
+}
+
+/* ---- headers ---- */
+
+static void demand_icmp(struct reading *reading, const struct option *option)
+{
+	int type = option->value.icmp.type, code = option->value.icmp.code;
+
+	if (type < 0) {
+		demand_truth(reading, !option->negated);
+		return;
+	}
+	demand(reading,
+	       packets_range(reading->space, FIELD_ICMP, (addr_number)(type << 8 | (code < 0 ? 0 : code)),
+			     (addr_number)(type << 8 | (code < 0 ? 0xff : option->value.icmp.code_hi))),
+	       option->negated);
+}
+
+static void demand_hops(struct reading *reading, addr_number lo, addr_number hi, bool negated)
+{
+	if (reading->vantage->hops_changed)
+		blur(reading);
+	else
+		demand(reading, lo > hi ? DIAGRAM_NONE : packets_range(reading->space, FIELD_HOPS, lo, hi), negated);
+}
+
+/* ---- connection tracking ---- */
+
+static bool is_tracked(const struct reading *reading)
+{
+	return !reading->vantage->before_tracking && reading->vantage->tracking == TRACKING_NEW;
+}
+
+/* state_mt() and conntrack_mt() of the kernel's xt_state.c and xt_conntrack.c: one of these bits is set, or two. */
+static uint64_t state_bits(const struct reading *reading)
+{
+	const struct vantage *vantage = reading->vantage;
+
+	if (vantage->before_tracking || vantage->tracking == TRACKING_INVALID)
+		return BIT(STATE_INVALID);
+	if (vantage->tracking == TRACKING_UNTRACKED)
+		return BIT(STATE_UNTRACKED);
+	return BIT(STATE_NEW) | (vantage->translated ? BIT(STATE_DNAT) : 0);
+}
+
+static void demand_state(struct reading *reading, const struct option *option)
+{
+	demand_truth(reading, ((state_bits(reading) & option->value.bits) != 0) != option->negated);
+}
+
+static void demand_origin(struct reading *reading, const struct option *option)
+{
+	const struct value *value = &option->value;
+
+	switch (option->id) {
+	case OPTION_CONNTRACK_CTSTATE:
+		demand_state(reading, option);
+		return;
+	case OPTION_CONNTRACK_CTPROTO:
+		demand(reading, packets_range(reading->space, FIELD_PROTOCOL, value->number, value->number),
+		       option->negated);
+		return;
+	case OPTION_CONNTRACK_CTORIGSRC:
+		demand_network(reading, FIELD_SRC, &value->network.addr, &value->network.mask, option->negated);
+		return;
+	case OPTION_CONNTRACK_CTORIGDST:
+		demand_network(reading, FIELD_DST, &value->network.addr, &value->network.mask, option->negated);
+		return;
+	case OPTION_CONNTRACK_CTORIGSRCPORT:
+		demand_ports(reading, FIELD_SPORT, option);
+		return;
+	case OPTION_CONNTRACK_CTORIGDSTPORT:
+		demand_ports(reading, FIELD_DPORT, option);
+		return;
+	case OPTION_CONNTRACK_CTDIR:
+		demand_truth(reading, value->number == 0);
+		return;
+	default:
+		blur(reading);
+		return;
+	}
+}
+
+static void demand_conntrack(struct reading *reading, const struct match *match)
+{
+	bool asks_state = false;
+
+	if (is_tracked(reading)) {
+		vec_each(option, &match->options)
+			demand_origin(reading, option);
+		return;
+	}
+	/* Without a connection nothing but the state is looked at, and without that nothing matches. */
+	vec_each(option, &match->options)
+		if (option->id == OPTION_CONNTRACK_CTSTATE) {
+			asks_state = true;
+			demand_state(reading, option);
+		}
+	demand_truth(reading, asks_state);
+}
+
+static void demand_connmark(struct reading *reading, const struct option *option)
+{
+	if (!is_tracked(reading))
+		demand_truth(reading, false);
+	else if (reading->space->connmarks_change)
+		blur(reading);
+	else
+		demand_truth(reading, (option->value.masked.value == 0) != option->negated);
+}
+
+/* ---- types of addresses ---- */
+
+static uint32_t type_packets(struct reading *reading, enum destination_type type)
+{
+	return packets_range(reading->space, FIELD_TYPE, type, type);
+}
+
+/* A set of types, any of them. */
+static uint32_t types_ipv4(struct reading *reading, uint64_t bits)
+{
+	static const enum destination_type types[] = {
+		[ADDRTYPE_UNSPEC] = TYPE_COUNT,	      [ADDRTYPE_UNICAST] = TYPE_UNICAST, [ADDRTYPE_LOCAL] = TYPE_LOCAL,
+		[ADDRTYPE_BROADCAST] = TYPE_BROADCAST, [ADDRTYPE_ANYCAST] = TYPE_ANYCAST,
+		[ADDRTYPE_MULTICAST] = TYPE_MULTICAST,
+	};
+	uint32_t packets = DIAGRAM_NONE;
+
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (bits & BIT(i) && types[i] != TYPE_COUNT)
+			packets = packets_or(reading->space, packets, type_packets(reading, types[i]));
+	return packets;
+}
+
+/*
+ * addrtype_mt6() of the kernel's xt_addrtype.c: MULTICAST, UNICAST and UNSPEC each have to hold, of LOCAL and ANYCAST
+ * either; types that IPv6 does not have ask for nothing.
+ */
+static uint32_t types_ipv6(struct reading *reading, uint64_t bits)
+{
+	struct packet_space *space = reading->space;
+	uint32_t packets = DIAGRAM_ALL, multicast = type_packets(reading, TYPE_MULTICAST);
+
+	if (bits & BIT(ADDRTYPE_MULTICAST))
+		packets = packets_and(space, packets, multicast);
+	if (bits & BIT(ADDRTYPE_UNICAST))
+		packets = packets_minus(space, packets, multicast);
+	if (bits & BIT(ADDRTYPE_UNSPEC))
+		packets = DIAGRAM_NONE;
+	if (bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST)))
+		packets = packets_and(space, packets, types_ipv4(reading, bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST))));
+	return packets;
+}
+
+#define TYPES_KNOWN                                                                                             \
+	(BIT(ADDRTYPE_UNSPEC) | BIT(ADDRTYPE_UNICAST) | BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_BROADCAST) | \
+	 BIT(ADDRTYPE_ANYCAST) | BIT(ADDRTYPE_MULTICAST))
+
+static void demand_addrtype(struct reading *reading, const struct match *match)
+{
+	vec_each(option, &match->options) {
+		bool v4 = reading->space->family == FAMILY_IPV4;
+
+		/* Of what DNAT has made only the route is known, and of the source nothing. */
+		if (option->id != OPTION_ADDRTYPE_DST_TYPE || match->options.len > 1 || reading->vantage->translated ||
+		    option->value.bits & ~TYPES_KNOWN) {
+			blur(reading);
+			continue;
+		}
+		demand(reading,
+		       v4 ? types_ipv4(reading, option->value.bits) : types_ipv6(reading, option->value.bits),
+		       option->negated);
+	}
+}
+
+/* ---- all matches ---- */
+
+static void demand_option(struct reading *reading, const struct option *option)
+{
+	struct packet_space *space = reading->space;
+	const struct value *value = &option->value;
+
+	switch (option->id) {
+	case OPTION_TCP_SPORT:
+	case OPTION_UDP_SPORT:
+	case OPTION_SCTP_SPORT:
+	case OPTION_DCCP_SPORT:
+	case OPTION_MULTIPORT_SPORTS:
+		demand_ports(reading, FIELD_SPORT, option);
+		return;
+	case OPTION_TCP_DPORT:
+	case OPTION_UDP_DPORT:
+	case OPTION_SCTP_DPORT:
+	case OPTION_DCCP_DPORT:
+	case OPTION_MULTIPORT_DPORTS:
+		demand_ports(reading, port_of(reading), option);
+		return;
+	case OPTION_MULTIPORT_PORTS:
+		demand_either_port(reading, option);
+		return;
+	case OPTION_TCP_FLAGS:
+		demand(reading, packets_masked(space, FIELD_FLAGS, value->tcp_flags.mask, value->tcp_flags.comp),
+		       option->negated);
+		return;
+	case OPTION_ICMP_TYPE:
+	case OPTION_ICMP6_TYPE:
+		demand_icmp(reading, option);
+		return;
+	case OPTION_STATE_STATE:
+		demand_state(reading, option);
+		return;
+	case OPTION_TTL_EQ:
+	case OPTION_HL_EQ:
+		demand_hops(reading, value->number, value->number, option->negated);
+		return;
+	case OPTION_TTL_LT:
+	case OPTION_HL_LT:
+		demand_hops(reading, value->number, UINT8_MAX, true);
+		return;
+	case OPTION_TTL_GT:
+	case OPTION_HL_GT:
+		demand_hops(reading, 0, value->number, true);
+		return;
+	case OPTION_MARK_MARK:
+		demand(reading,
+		       packets_masked(space, FIELD_MARK, (uint32_t)value->masked.mask, (uint32_t)value->masked.value),
+		       option->negated);
+		return;
+	case OPTION_CONNMARK_MARK:
+		demand_connmark(reading, option);
+		return;
+	case OPTION_IPRANGE_SRC:
+	case OPTION_IPRANGE_DST:
+		demand(reading,
+		       packets_range(space, option->id == OPTION_IPRANGE_SRC ? FIELD_SRC : destination_of(reading),
+				     addr_to_number(&value->addr_range.lo), addr_to_number(&value->addr_range.hi)),
+		       option->negated);
+		return;
+	case OPTION_COMMENT_COMMENT:
+		return;
+	default:
+		blur(reading);
+		return;
+	}
+}
+
+static void demand_match(struct reading *reading, const struct match *match)
+{
+	switch (match->module) {
+	case MODULE_CONNTRACK:
+		demand_conntrack(reading, match);
+		return;
+	case MODULE_ADDRTYPE:
+		demand_addrtype(reading, match);
+		return;
+	case MODULE_OPAQUE:
+	case MODULE_AH:
+	case MODULE_ESP:
+	case MODULE_EUI64:
+	case MODULE_FRAG:
+	case MODULE_RPFILTER:
+	case MODULE_RT:
+	case MODULE_SOCKET:
+		blur(reading);
+		return;
+	default:
+		vec_each(option, &match->options)
+			demand_option(reading, option);
+		return;
+	}
+}
+
+struct matched rule_packets(struct packet_space *space, const struct rule *rule, const struct vantage *vantage)
+{
+	struct reading reading = {space, vantage, {DIAGRAM_ALL, !rule->opaque}};
+
+	if (rule->opaque)
+		return reading.matched;
+	demand_interfaces(&reading, rule);
+	if (reading.matched.packets == DIAGRAM_NONE)
+		return reading.matched;
+	if (rule->destination.present)
+		demand_network(&reading, destination_of(&reading), &rule->destination.addr, &rule->destination.mask,
+			       rule->destination.negated);
+	if (rule->source.present)
+		demand_network(&reading, FIELD_SRC, &rule->source.addr, &rule->source.mask, rule->source.negated);
+	if (rule->protocol.present)
+		demand(&reading, packets_range(space, FIELD_PROTOCOL, rule->protocol.number, rule->protocol.number),
+		       rule->protocol.negated);
+	/* With connection tracking fragments are put together before any rule sees them; without, who knows. */
+	if (rule->fragment == FRAGMENT_YES)
+		blur(&reading);
+	vec_each(match, &rule->matches)
+		demand_match(&reading, match);
+	return reading.matched;
+}

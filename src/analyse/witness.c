@@ -1,0 +1,214 @@
+#include "witness.h"
+
+#include <peerwall/match_codec.h>
+#include <peerwall/strbuf.h>
+
+#define FLAGS_SYN 0x02u
+#define NUMBER_TCP 6
+#define NUMBER_UDP 17
+#define NUMBER_ICMP 1
+#define NUMBER_ICMPV6 58
+/* RFC 6335: those that a client's system hands out. */
+#define EPHEMERAL_LO 49152
+#define EPHEMERAL_HI 65535
+
+/* RFC 5737, RFC 3849: addresses that nobody has. */
+static const struct prefix documentation[FAMILY_COUNT] = {
+	[FAMILY_IPV4] = {{FAMILY_IPV4, {192, 0, 2}}, 24},
+	[FAMILY_IPV6] = {{FAMILY_IPV6, {0x20, 0x01, 0x0d, 0xb8}}, 32},
+};
+
+void witness_mention(struct packet_space *space)
+{
+	static const uint8_t protocols[] = {NUMBER_ICMP, NUMBER_TCP, NUMBER_UDP, NUMBER_ICMPV6};
+	struct addr_range nobody = prefix_to_range(&documentation[space->family]);
+
+	packet_space_mention(space, FIELD_SRC, nobody.lo, nobody.hi);
+	packet_space_mention(space, FIELD_DST, nobody.lo, nobody.hi);
+
+	for (size_t i = 0; i < sizeof protocols; i++)
+		packet_space_mention(space, FIELD_PROTOCOL, protocols[i], protocols[i]);
+	packet_space_mention(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI);
+	packet_space_mention(space, FIELD_DPORT, 1, UINT16_MAX);
+}
+
+struct witness witness_find(struct packet_space *space, uint32_t packets, const char *in, enum tracking tracking,
+			    enum passage passage)
+{
+	struct addr_range nobody = prefix_to_range(&documentation[space->family]);
+	/* What DNAT has turned mostly goes on to a container. */
+	uint32_t anywhere = packets_minus(space, space->all, packets_range(space, FIELD_OUT, OUT_HOST, OUT_HOST));
+	const uint32_t preferred[] = {
+		packets_range(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP),
+		packets_range(space, FIELD_TYPE, TYPE_LOCAL, TYPE_LOCAL),
+		passage == PASSAGE_TRANSLATED ? packets_minus(space, anywhere, packets_out(space, in)) : DIAGRAM_ALL,
+		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
+		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
+		packets_range(space, FIELD_DPORT, 1, UINT16_MAX),
+		packets_range(space, FIELD_DST, nobody.lo, nobody.hi),
+		packets_range(space, FIELD_SRC, nobody.lo, nobody.hi),
+	};
+
+	return (struct witness){
+		.sample = packets_sample(space, packets, preferred, sizeof preferred / sizeof *preferred),
+		.in = in,
+		.tracking = tracking,
+		.passage = passage,
+	};
+}
+
+/* ---- in words ---- */
+
+static void add_address(struct strbuf *text, const struct packet_space *space, addr_number number)
+{
+	struct addr addr = addr_from_number(space->family, number);
+	char spelled[ADDR_TEXT_MAX];
+
+	addr_format(&addr, spelled);
+	strbuf_adds(text, spelled);
+}
+
+static void add_protocol(struct strbuf *text, const struct sample *sample)
+{
+	unsigned protocol = (unsigned)sample->values[FIELD_PROTOCOL];
+	const char *name = protocol_name(protocol);
+
+	if (name)
+		strbuf_addf(text, " %s", name);
+	else
+		strbuf_addf(text, " %u", protocol);
+	if (protocol == NUMBER_ICMP || protocol == NUMBER_ICMPV6)
+		strbuf_addf(text, " %u/%u", (unsigned)sample->values[FIELD_ICMP] >> 8,
+			    (unsigned)sample->values[FIELD_ICMP] & 0xff);
+	for (int i = 0; i < PROTOCOL_COUNT; i++)
+		if (protocol_numbers[i] == protocol)
+			strbuf_addf(text, " %u", (unsigned)sample->values[FIELD_DPORT]);
+}
+
+static const char *type_words(const struct witness *witness)
+{
+	switch ((enum destination_type)witness->sample.values[FIELD_TYPE]) {
+	case TYPE_LOCAL:
+		return "an address of this host";
+	case TYPE_BROADCAST:
+		return "a broadcast";
+	case TYPE_ANYCAST:
+		return "an anycast address";
+	case TYPE_MULTICAST:
+		return "a multicast";
+	default:
+		return "not an address of this host";
+	}
+}
+
+static void add_fate(struct strbuf *text, struct packet_space *space, const struct witness *witness)
+{
+	size_t out = (size_t)witness->sample.values[FIELD_OUT];
+
+	strbuf_addf(text, " (%s", type_words(witness));
+	if (witness->tracking == TRACKING_UNTRACKED)
+		strbuf_adds(text, ", untracked");
+	else if (witness->tracking == TRACKING_INVALID)
+		strbuf_adds(text, ", of no valid connection");
+	if (witness->passage == PASSAGE_TRANSLATED) {
+		strbuf_adds(text, ", rewritten to ");
+		if (out == OUT_HOST)
+			strbuf_adds(text, "this host");
+		else
+			add_address(text, space, witness->sample.values[FIELD_NEW_DST]);
+	}
+	if (out != OUT_HOST)
+		strbuf_addf(text, ", leaving by %s", space->outs.data[out]);
+	strbuf_addc(text, ')');
+}
+
+const char *witness_text(struct packet_space *space, const struct witness *witness, struct arena *arena)
+{
+	struct strbuf text = STRBUF_EMPTY;
+	const char *kept;
+
+	strbuf_addf(&text, "%s ", witness->in);
+	add_address(&text, space, witness->sample.values[FIELD_SRC]);
+	strbuf_adds(&text, " > ");
+	add_address(&text, space, witness->sample.values[FIELD_DST]);
+	add_protocol(&text, &witness->sample);
+	add_fate(&text, space, witness);
+	kept = arena_strndup(arena, text.data, text.len);
+	strbuf_free(&text);
+	return kept;
+}
+
+/* ---- whose doing it is ---- */
+
+static bool meets(struct packet_space *space, const struct witness *witness, const struct event *event, uint32_t like,
+		  uint32_t anywhere)
+{
+	bool early = event->hook == HOOK_PREROUTING;
+
+	if (!early && event->translated != (witness->passage == PASSAGE_TRANSLATED))
+		return false;
+	/* Before the routing decision a packet that is translated had another way. */
+	return packets_and(space, event->packets, early ? anywhere : like) != DIAGRAM_NONE;
+}
+
+static bool tells(const struct event *event, enum event_kind kind)
+{
+	if (event->kind == EVENT_TRANSLATE)
+		return true;
+	if (event->kind == EVENT_RETURN)
+		return kind == EVENT_ACCEPT;
+	/* That a policy accepts is nobody's rule. */
+	return event->kind == kind && (event->rule || kind == EVENT_DROP);
+}
+
+static bool is_blamed(const struct witness *witness, const struct event *event)
+{
+	vec_each(other, &witness->blamed)
+		if (other->rule && other->rule == event->rule)
+			return true;
+	return false;
+}
+
+void witness_keep(struct packet_space *space, struct witness *witness, const struct journey *journey, enum event_kind kind)
+{
+	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
+
+	vec_each(event, &journey->events)
+		if (witness->blamed.len < WITNESS_RULES_MAX && tells(event, kind) && !is_blamed(witness, event) &&
+		    meets(space, witness, event, like, anywhere))
+			vec_push(space->arena, &witness->blamed, *event);
+}
+
+static const char *deed(const struct event *event)
+{
+	switch (event->kind) {
+	case EVENT_ACCEPT:
+		return "accepts it";
+	case EVENT_DROP:
+		return "refuses it";
+	case EVENT_RETURN:
+		return "lets it go on";
+	case EVENT_TRANSLATE:
+		return "sends it on to another address";
+	}
+	return "";
+}
+
+void witness_blame(const struct witness *witness, struct diags *diags, struct diag *diag)
+{
+	if (!witness->blamed.len)
+		diag_label(diags, diag, SPAN_NONE, "no rule refuses it");
+	vec_each(event, &witness->blamed) {
+		struct span span = event->rule ? event->rule->span : event->chain->span;
+
+		diag_label(diags, diag, span, "in %s %s, %s %s%s", table_names[event->table], event->chain->name,
+			   event->rule ? "this rule" : "the policy", event->exact ? "" : "perhaps ", deed(event));
+	}
+}
+
+void witness_explain(struct packet_space *space, struct witness *witness, const struct journey *journey,
+		     enum event_kind kind, struct diags *diags, struct diag *diag)
+{
+	witness_keep(space, witness, journey, kind);
+	witness_blame(witness, diags, diag);
+}

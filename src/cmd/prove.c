@@ -1,0 +1,103 @@
+#include "prove.h"
+
+#include <peerwall/lower.h>
+#include <peerwall/overlay.h>
+#include <peerwall/plan.h>
+#include <peerwall/proof.h>
+
+#include <string.h>
+
+static const struct check_snapshot *find_snapshot(const struct check_input *input, enum family family, size_t *count)
+{
+	const struct check_snapshot *found = NULL;
+
+	*count = 0;
+	vec_each(snapshot, &input->snapshots)
+		if (snapshot->ruleset->family == family) {
+			found = snapshot;
+			++*count;
+		}
+	return found;
+}
+
+/* What apply would make of the rules that are there. */
+static void apply_in_memory(struct ruleset *out, const struct ruleset *live, const struct unit_list *units,
+			    struct arena *arena)
+{
+	struct name_list interfaces = {0};
+	struct ruleset want;
+	struct plan plan;
+
+	vec_each(unit, &units->items)
+		vec_push(arena, &interfaces.items, unit->interface);
+	plan_want(&want, live->family, units, arena);
+	plan_make(&plan, live, &want, &interfaces, arena);
+	overlay_make(out, live, &plan, arena);
+}
+
+static void say_not_proved(struct diags *diags, enum family family, const char *reason)
+{
+	diag_add(diags, CODE_NOT_PROVED, SPAN_NONE, "%s: what gets in was not worked out: %s", family_name(family), reason);
+}
+
+static bool prove_family(const struct check_input *input, const struct unit_list *units, enum family family,
+			 bool always, struct arena *arena, struct diags *diags)
+{
+	struct proof_policies policies = {0};
+	struct ruleset *applied = arena_alloc(arena, sizeof *applied), *none;
+	size_t snapshots, before = diags->all.len;
+	const struct check_snapshot *snapshot = find_snapshot(input, family, &snapshots);
+
+	if (snapshots > 1) {
+		say_not_proved(diags, family, "both backends hold rules");
+		return false;
+	}
+	vec_each(policy, &input->policies)
+		vec_push(arena, &policies.items, *policy);
+	none = arena_alloc(arena, sizeof *none);
+	ruleset_init(none, family, arena);
+	apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
+	if (!proof_run(&policies, applied, arena, diags)) {
+		say_not_proved(diags, family, "the rules are too entangled");
+		return false;
+	}
+	if (always && diags->all.len == before)
+		diag_add(diags, CODE_PROVED, SPAN_NONE, "%s: proved that exactly what is declared gets in%s",
+			 family_name(family),
+			 snapshot ? "" : "; without a snapshot, as on a host that has no other rules");
+	return true;
+}
+
+/* Interfaces that are claimed twice are an error of their own; what would be applied then nobody knows. */
+static bool are_disjoint(const struct unit_list *units)
+{
+	for (size_t i = 0; i < units->items.len; i++)
+		for (size_t j = 0; j < i; j++)
+			if (interface_names_overlap(units->items.data[i].interface, units->items.data[j].interface))
+				return false;
+	return true;
+}
+
+void prove(struct check_input *input, bool always, struct arena *arena, struct diags *diags)
+{
+	struct unit_list units = {0};
+	bool done = true;
+	size_t count;
+
+	if (diags->errors || (!always && !input->snapshots.len))
+		return;
+	vec_each(policy, &input->policies) {
+		struct unit_list own;
+
+		lower_policy(&own, *policy, arena);
+		vec_each(unit, &own.items)
+			vec_push(arena, &units.items, *unit);
+	}
+	if (!are_disjoint(&units))
+		return;
+	for (int family = 0; family < FAMILY_COUNT; family++)
+		if (always || find_snapshot(input, (enum family)family, &count))
+			done &= prove_family(input, &units, (enum family)family, always, arena, diags);
+	input->proof_was_tried = true;
+	input->tests_run = done;
+}
