@@ -35,7 +35,8 @@ with_a_stranger() {
 	local table chain
 	for table in security mangle; do
 		for chain in $(own_rules 4 $table '^-A (PREROUTING|INPUT) -i wg1 ' | sed 's/.* -j //'); do
-			table4 -t $table -I "$chain" 1 -s 10.9.9.9 -p tcp --dport 22 -j RETURN || return
+			# By the source it sent from: with nft, security sees it behind a foreign SNAT.
+			table4 -t $table -I "$chain" 1 -p tcp --dport 22 -m conntrack --ctorigsrc 10.9.9.9 -j RETURN || return
 		done
 	done
 }
