@@ -15,7 +15,16 @@
 #include <peerwall/ruleset.h>
 #include <peerwall/vec.h>
 
-enum event_kind { EVENT_ACCEPT, EVENT_DROP, EVENT_RETURN, EVENT_TRANSLATE };
+enum event_kind {
+	EVENT_ACCEPT,
+	EVENT_DROP,
+	EVENT_RETURN,
+	EVENT_TRANSLATE,
+	/* With TRAVERSE_EVERY_RULE alone. */
+	EVENT_JUMP,   /* or goto */
+	EVENT_CHANGE, /* of a mark, the time to live, tracking */
+	EVENT_PASS,   /* nothing came of it */
+};
 
 /* That a rule took hold of some packets. */
 struct event {
@@ -25,7 +34,8 @@ struct event {
 	const struct chain *chain;
 	const struct rule *rule; /* NULL: the chain's policy */
 	uint32_t packets;
-	bool exact;              /* false: it was understood only in part */
+	uint32_t reached;        /* what came to it; the packets are some of these */
+	bool exact;              /* false: it was understood only in part, or what it does is */
 	bool translated;
 };
 
@@ -41,6 +51,7 @@ struct journey {
 
 enum traverse_scope {
 	TRAVERSE_ALL,
+	TRAVERSE_EVERY_RULE, /* the same; with events also of the rules that settle nothing */
 	TRAVERSE_OWN_TABLES, /* as if raw and nat did the worst they can and filter accepted everything */
 };
 

@@ -25,6 +25,7 @@ struct walk {
 	struct vantage vantage;
 	enum traverse_scope scope;
 	enum table_id table; /* of the chains that are walked now */
+	uint32_t reached;    /* what came to the rule that is looked at */
 	uint32_t accepted, dropped;
 	uint32_t untracked;       /* of raw: what may have been taken out of connection tracking */
 	uint32_t surely_untracked;
@@ -210,14 +211,19 @@ static uint32_t set_mark(struct walk *walk, uint32_t packets, const struct rule 
 				(uint32_t)option->value.masked.value);
 }
 
+static bool restores_mark(const struct walk *walk, const struct rule *rule)
+{
+	return target_option(rule, OPTION_T_CONNMARK_RESTORE) && walk->vantage.tracking == TRACKING_NEW &&
+	       !walk->vantage.before_tracking;
+}
+
 /* A new connection's mark is zero unless some rule sets it. */
 static uint32_t restore_mark(struct walk *walk, uint32_t packets, const struct rule *rule)
 {
 	const struct option *option = target_option(rule, OPTION_T_CONNMARK_NFMASK);
 	uint32_t mask = option ? (uint32_t)option->value.number : UINT32_MAX;
 
-	if (!target_option(rule, OPTION_T_CONNMARK_RESTORE) || walk->vantage.tracking != TRACKING_NEW ||
-	    walk->vantage.before_tracking)
+	if (!restores_mark(walk, rule))
 		return packets;
 	return walk->space->connmarks_change ? packets_forget_mark(walk->space, packets, UINT32_MAX) :
 					       packets_set_mark(walk->space, packets, mask, 0);
@@ -333,8 +339,17 @@ static void record(struct walk *walk, enum event_kind kind, const struct chain *
 {
 	if (packets != DIAGRAM_NONE)
 		vec_push(walk->space->arena, &walk->journey->events,
-			 (struct event){kind, walk->table, walk->vantage.hook, chain, rule, packets, exact,
-					walk->vantage.translated});
+			 (struct event){.kind = kind, .table = walk->table, .hook = walk->vantage.hook, .chain = chain,
+					.rule = rule, .packets = packets, .reached = walk->reached, .exact = exact,
+					.translated = walk->vantage.translated});
+}
+
+/* Of a rule behind which the packets go on: of interest only to who asks for every rule. */
+static void record_passing(struct walk *walk, enum event_kind kind, const struct chain *chain, const struct rule *rule,
+			   uint32_t packets, bool exact)
+{
+	if (walk->scope == TRAVERSE_EVERY_RULE)
+		record(walk, kind, chain, rule, packets, exact);
 }
 
 static void take_accept(struct walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets,
@@ -386,23 +401,30 @@ static void take_rule(struct walk *walk, const struct chain *chain, const struct
 		*returned = packets_or(space, *returned, hit);
 		return;
 	case EFFECT_JUMP:
+		record_passing(walk, EVENT_JUMP, chain, rule, hit, exact);
 		*rest = packets_or(space, *rest, walk_into(walk, rule->target.chain, hit));
 		return;
 	case EFFECT_GOTO:
+		record_passing(walk, EVENT_JUMP, chain, rule, hit, exact);
 		*returned = packets_or(space, *returned, walk_into(walk, rule->target.chain, hit));
 		return;
 	case EFFECT_MARK:
+		record_passing(walk, EVENT_CHANGE, chain, rule, hit, exact && target_option(rule, OPTION_T_MARK_SET_XMARK));
 		*rest = packets_or(space, *rest, set_mark(walk, hit, rule));
 		return;
 	case EFFECT_HOPS:
+		record_passing(walk, EVENT_CHANGE, chain, rule, hit, exact);
 		/* The rules that these packets meet from here on are all looked at later. */
 		walk->vantage.hops_changed = true;
 		*rest = packets_or(space, *rest, hit);
 		return;
 	case EFFECT_CONNMARK:
+		record_passing(walk, EVENT_CHANGE, chain, rule, hit,
+			       exact && !(space->connmarks_change && restores_mark(walk, rule)));
 		*rest = packets_or(space, *rest, restore_mark(walk, hit, rule));
 		return;
 	case EFFECT_NOTRACK:
+		record_passing(walk, EVENT_CHANGE, chain, rule, hit, exact);
 		walk->untracked = packets_or(space, walk->untracked, packets_forget_mark(space, hit, UINT32_MAX));
 		if (exact)
 			walk->surely_untracked = packets_or(space, walk->surely_untracked, hit);
@@ -423,7 +445,9 @@ static void take_rule(struct walk *walk, const struct chain *chain, const struct
 		*rest = packets_or(space, *rest, packets_forget_mark(space, hit, UINT32_MAX));
 		return;
 	case EFFECT_NONE:
-		break;
+		record_passing(walk, EVENT_PASS, chain, rule, hit, exact);
+		*rest = packets_or(space, *rest, hit);
+		return;
 	}
 	BUG("effect of a rule");
 }
@@ -444,12 +468,13 @@ static uint32_t walk_chain(struct walk *walk, const struct chain *chain, uint32_
 			walk->journey->gave_up = true;
 			break;
 		}
-		if (rule_effect(rule) == EFFECT_NONE)
+		if (rule_effect(rule) == EFFECT_NONE && walk->scope != TRAVERSE_EVERY_RULE)
 			continue;
 		matched = rule_packets(space, rule, &walk->vantage);
 		hit = packets_and(space, packets, matched.packets);
 		if (hit == DIAGRAM_NONE)
 			continue;
+		walk->reached = packets;
 		if (matched.exact)
 			packets = packets_minus(space, packets, matched.packets);
 		take_rule(walk, chain, rule, hit, matched.exact, &packets, &returned);
@@ -471,7 +496,7 @@ static uint32_t pass_table(struct walk *walk, enum table_id id, enum hook hook, 
 	walk->table = id;
 	walk->vantage.hook = hook;
 	walk->accepted = walk->dropped = DIAGRAM_NONE;
-	rest = walk_chain(walk, chain, packets);
+	rest = walk->reached = walk_chain(walk, chain, packets);
 	if (chain->policy_drop)
 		take_drop(walk, chain, NULL, rest, true);
 	else
@@ -557,14 +582,14 @@ void traverse(struct journey *out, struct packet_space *space, const struct rule
 	uint32_t packets;
 
 	*out = (struct journey){0};
-	if (scope == TRAVERSE_ALL)
+	if (scope != TRAVERSE_OWN_TABLES)
 		packets = pass_table(&walk, TABLE_RAW, HOOK_PREROUTING, arriving);
 	else
 		packets = walk.untracked = arriving;
 	packets = of_state(&walk, packets);
 	walk.vantage.before_tracking = false;
 	packets = pass_table(&walk, TABLE_MANGLE, HOOK_PREROUTING, packets);
-	if (tracking == TRACKING_NEW && scope == TRAVERSE_ALL)
+	if (tracking == TRACKING_NEW && scope != TRAVERSE_OWN_TABLES)
 		packets = pass_table(&walk, TABLE_NAT, HOOK_PREROUTING, packets);
 	else if (tracking == TRACKING_NEW)
 		walk.translated = packets_forget(space, packets_forget(space, packets, FIELD_OUT), FIELD_MARK);
