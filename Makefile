@@ -2,6 +2,7 @@
 #
 #   make            build/peerwall
 #   make check      all tests (what needs root or Docker says so where it cannot run)
+#   make bench      how long the proof takes, beside iptables-restore; docs/performance.md
 #   make install    to $(DESTDIR)$(PREFIX)
 #   make SAN=1 ...  the same under the address and undefined-behaviour sanitizers, in build/san
 #   make V=1 ...    shows the commands
@@ -81,7 +82,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces or the corpus says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus trace fuzz lab
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus trace bench fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
@@ -151,8 +152,25 @@ check-trace: $(BUILD)/tests/trace-kernel
 check-docs: $(BUILD)/peerwall
 	$(Q)tests/docs/run.sh $(BUILD)/peerwall $(may_skip)
 
+# Times that are told, and none that is asked for: that it runs at all.
+check-bench: $(BUILD)/peerwall $(BUILD)/tests/bench-measure
+	$(Q)if BENCH_RUNS=1 PEERWALL_CORPUS= tests/bench/run.sh $^ 100 >$(BUILD)/bench.log; then echo "bench: runs"; \
+	else status=$$?; cat $(BUILD)/bench.log; [ $$status = 77 ]; fi
+
 check-schema: $(BUILD)/peerwall
 	$(Q)tests/schema/run.sh $(BUILD)/peerwall $(may_skip)
+
+# ---- benchmarks: docs/performance.md ----
+
+BENCH_SIZES := 1000 10000 50000
+
+$(BUILD)/tests/bench-measure: tests/bench/measure.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
+.PHONY: bench
+bench: $(BUILD)/peerwall $(BUILD)/tests/bench-measure
+	$(Q)tests/bench/run.sh $^ $(BENCH_SIZES)
 
 # ---- fuzzing: `make fuzz-snapshot FUZZ_SECONDS=3600` for a long run ----
 
