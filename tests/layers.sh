@@ -12,7 +12,7 @@ model/policy model/ast model/ruleset
 parse/parse_policy parse/parse_ipsave parse/services
 codec/match_codec codec/snapshot
 meaning/resolve meaning/lower
-analyse/diagram analyse/packetset analyse/traverse analyse/declared analyse/proof analyse/checks analyse/packet analyse/host analyse/trace
+analyse/host analyse/diagram analyse/packetset analyse/places analyse/rule_packets analyse/table_walk analyse/traverse analyse/declared analyse/proof analyse/checks analyse/packet analyse/trace
 plan/plan plan/emit plan/overlay
 live/failure live/process live/netlink live/generation live/nft_table live/lock live/backend live/foreign live/live live/live_host live/made_tables live/apply
 cmd/report"

@@ -2,10 +2,10 @@
  * host.h - a host's addresses and routes, as far as they are known.
  *
  * Purpose: whether an address is one of the host's own, and by which interface it reaches another. Read from the
- * JSON of `ip -j addr` and `ip -j route` (ip-address(8), ip-route(8); also of `ip -j -6 route` and of `table all`), several
- * texts together; where there is none, inferred from the rules: Docker's
+ * JSON of `ip -j addr` and `ip -j route` (ip-address(8), ip-route(8); also of `ip -j -6 route` and of `table all`), and of
+ * `ip -j rule`, several texts together; where there is none, inferred from the rules: Docker's
  * "-s NETWORK ! -o BRIDGE -j MASQUERADE" tells where its networks are.
- * Only the main and local tables count: policy routing (ip-rule(8)) is not looked at.
+ * Only the main and local tables count. Where rules ask others, too, ways are not known.
  * Errors: located diagnostics, PW602; false if the text cannot be used.
  * Ownership: everything lives in the arena.
  */
@@ -45,6 +45,7 @@ struct host_route {
 struct host {
 	struct arena *arena;
 	bool has_addresses, has_routes; /* read, not inferred */
+	bool has_rules; /* ip-rule(8): more than the usual tables are asked for a route */
 	VEC(struct host_address) addresses;
 	VEC(struct host_route) routes;
 };

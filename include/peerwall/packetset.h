@@ -16,7 +16,7 @@
 
 #include <peerwall/diagram.h>
 #include <peerwall/interval.h>
-#include <peerwall/ruleset.h>
+#include <peerwall/vec.h>
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +27,7 @@
  */
 enum field {
 	FIELD_MARK,
+	FIELD_CONNMARK,
 	FIELD_OUT,     /* an index of `outs` */
 	FIELD_TYPE,    /* enum destination_type */
 	FIELD_DST,     /* as it was sent */
@@ -51,7 +52,7 @@ enum destination_type { TYPE_UNICAST, TYPE_LOCAL, TYPE_BROADCAST, TYPE_ANYCAST, 
 struct field_atoms {
 	VEC(addr_number) starts;  /* the first value of each piece, ascending; the first is 0 */
 	addr_number last;         /* the greatest value of the field */
-	uint32_t mask;            /* FIELD_MARK, FIELD_FLAGS: these bits of the value, and no pieces */
+	uint32_t mask;            /* FIELD_MARK, FIELD_CONNMARK, FIELD_FLAGS: these bits of the value, and no pieces */
 	unsigned bits;
 	uint16_t variables[FIELD_BITS_MAX]; /* the highest bit first */
 };
@@ -62,7 +63,6 @@ struct packet_space {
 	struct field_atoms fields[FIELD_COUNT];
 	VEC(const char *) outs; /* interface names; stands for all that behave alike. [0] is the host itself */
 	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
-	bool connmarks_change;  /* some rule sets them: their values are not known */
 	struct diagrams diagrams;
 	uint32_t all;           /* every packet there is */
 };
@@ -73,7 +73,6 @@ void packet_space_init(struct packet_space *space, enum family family, struct ar
 /* Somebody asks whether the value lies within lo-hi. */
 void packet_space_mention(struct packet_space *space, enum field field, addr_number lo, addr_number hi);
 void packet_space_mention_interface(struct packet_space *space, const char *name);
-void packet_space_mention_rules(struct packet_space *space, const struct ruleset *ruleset);
 void packet_space_close(struct packet_space *space);
 void packet_space_free(struct packet_space *space);
 bool packet_space_gave_up(const struct packet_space *space);
@@ -88,39 +87,25 @@ uint32_t packets_forget(struct packet_space *space, uint32_t a, enum field field
 uint32_t packets_range(struct packet_space *space, enum field field, addr_number lo, addr_number hi);
 uint32_t packets_addresses(struct packet_space *space, enum field field, const struct addr_set *set);
 uint32_t packets_ports(struct packet_space *space, enum field field, const struct port_set *set);
-/* value & mask == wanted; FIELD_MARK and FIELD_FLAGS alone. */
+uint32_t packets_of_type(struct packet_space *space, enum destination_type type);
+uint32_t packets_to_host(struct packet_space *space);
+/* value & mask == wanted; fields with a mask alone. */
 uint32_t packets_masked(struct packet_space *space, enum field field, uint32_t mask, uint32_t wanted);
 /* Leaves by an interface that the name, perhaps a pattern, stands for. */
 uint32_t packets_out(struct packet_space *space, const char *name);
 /* What was sent and what it was made into are in the same piece. */
 uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made);
-/* (mark & ~mask) ^ value */
-uint32_t packets_set_mark(struct packet_space *space, uint32_t a, uint32_t mask, uint32_t value);
-uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, uint32_t mask);
+/* mark = (mark & ~mask) ^ value; FIELD_MARK or FIELD_CONNMARK. */
+uint32_t packets_set_mark(struct packet_space *space, uint32_t a, enum field mark, uint32_t mask, uint32_t value);
+/* to = (to & ~to_mask) ^ (from & from_mask) */
+uint32_t packets_copy_mark(struct packet_space *space, uint32_t a, enum field to, uint32_t to_mask, enum field from,
+			   uint32_t from_mask);
+uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, enum field mark, uint32_t mask);
+/* Both, whole. */
+uint32_t packets_forget_marks(struct packet_space *space, uint32_t a);
 
 /* Does a name as in a rule, perhaps a pattern, stand for this interface? */
 bool interface_name_covers(const char *pattern, const char *name);
-
-/* ---- what a rule matches ---- */
-
-enum tracking { TRACKING_NEW, TRACKING_UNTRACKED, TRACKING_INVALID };
-
-/* Where a rule is looked at: what is the same for all packets of a walk. */
-struct vantage {
-	const char *in;
-	enum hook hook;
-	enum tracking tracking;
-	bool before_tracking; /* in raw: no state yet */
-	bool translated;      /* DNAT has been at work: -d and --dport see what it made */
-	bool hops_changed;    /* somebody may have changed the time to live */
-};
-
-struct matched {
-	uint32_t packets;
-	bool exact; /* false: some of these may not match; the others never do */
-};
-
-struct matched rule_packets(struct packet_space *space, const struct rule *rule, const struct vantage *vantage);
 
 /* ---- one packet ---- */
 

@@ -11,6 +11,7 @@
 #define PEERWALL_PROOF_H
 
 #include <peerwall/diag.h>
+#include <peerwall/host.h>
 #include <peerwall/policy.h>
 #include <peerwall/ruleset.h>
 #include <peerwall/vec.h>
@@ -21,8 +22,14 @@ struct proof_policies {
 	VEC(const struct policy *) items;
 };
 
-/* The rules of one family as they would be with the policies applied. True if nothing was left unproved. */
-bool proof_run(const struct proof_policies *policies, const struct ruleset *applied, struct arena *arena,
-	       struct diags *diags);
+struct proof_input {
+	struct proof_policies policies;
+	const struct ruleset *applied; /* one family's, as they would be with the policies applied */
+	const struct host *host;       /* what is known of it; may be nothing */
+	bool nat_first;                /* nat's INPUT comes before security's: not so with the legacy tables */
+};
+
+/* True if nothing was left unproved. */
+bool proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags);
 
 #endif

@@ -1,4 +1,4 @@
-#include <peerwall/packetset.h>
+#include <peerwall/rule_packets.h>
 
 #include <string.h>
 
@@ -92,6 +92,7 @@ static void mention_option(struct packet_space *space, const struct option *opti
 		mention_hops(space, option);
 		return;
 	case OPTION_MARK_MARK:
+	case OPTION_CONNMARK_MARK:
 		packet_space_mention(space, FIELD_MARK, (uint32_t)value->masked.mask, 0);
 		return;
 	default:
@@ -120,10 +121,6 @@ static void mention_target(struct packet_space *space, const struct match *targe
 		case OPTION_T_NETMAP_TO:
 			mention_network(space, FIELD_DST, &option->value.network.addr, &option->value.network.mask);
 			break;
-		case OPTION_T_CONNMARK_SET_XMARK:
-		case OPTION_T_CONNMARK_SAVE:
-			space->connmarks_change = true;
-			break;
 		default:
 			break;
 		}
@@ -131,10 +128,8 @@ static void mention_target(struct packet_space *space, const struct match *targe
 
 static void mention_rule(struct packet_space *space, const struct rule *rule)
 {
-	if (rule->opaque) {
-		space->connmarks_change = true;
+	if (rule->opaque)
 		return;
-	}
 	if (rule->source.present)
 		mention_network(space, FIELD_SRC, &rule->source.addr, &rule->source.mask);
 	if (rule->destination.present)

@@ -83,11 +83,6 @@ void declared_mention(struct packet_space *space, const struct policy *policy)
 
 /* ---- sets ---- */
 
-static uint32_t of_type(struct packet_space *space, enum destination_type type)
-{
-	return packets_range(space, FIELD_TYPE, type, type);
-}
-
 static uint32_t of_protocol(struct packet_space *space, uint8_t number)
 {
 	return packets_range(space, FIELD_PROTOCOL, number, number);
@@ -238,9 +233,9 @@ uint32_t declared_allowed(struct packet_space *space, const struct policy *polic
 		if (block_covers(block, in))
 			vec_each(permission, &block->permissions)
 				allowed = packets_or(space, allowed, for_host(space, permission));
-	allowed = packets_and(space, allowed, of_type(space, TYPE_LOCAL));
+	allowed = packets_and(space, allowed, packets_of_type(space, TYPE_LOCAL));
 	if (passage == PASSAGE_AS_SENT) {
-		uint32_t transit = packets_and(space, forwarded(space, policy, in, passage), of_type(space, TYPE_UNICAST));
+		uint32_t transit = packets_and(space, forwarded(space, policy, in, passage), packets_of_type(space, TYPE_UNICAST));
 
 		allowed = packets_or(space, allowed, packets_or(space, transit, declared_neighbour_discovery(space)));
 	}
@@ -255,9 +250,9 @@ uint32_t declared_by(struct packet_space *space, const struct policy *policy, co
 	if (permission->kind == PERMISSION_FORWARD) {
 		if (passage == PASSAGE_AS_SENT)
 			packets = packets_and(space, forwarded_by(space, block, permission, in, passage),
-					      of_type(space, TYPE_UNICAST));
+					      packets_of_type(space, TYPE_UNICAST));
 	} else if (block_covers(block, in) && (permission->kind == PERMISSION_EXPOSE || passage == PASSAGE_AS_SENT)) {
-		packets = packets_and(space, for_host(space, permission), of_type(space, TYPE_LOCAL));
+		packets = packets_and(space, for_host(space, permission), packets_of_type(space, TYPE_LOCAL));
 	}
 	return without_undeclared_leaving(space, policy, packets, in, passage);
 }
@@ -270,7 +265,7 @@ uint32_t declared_indistinct(struct packet_space *space, const struct policy *po
 		if (block_covers(block, in))
 			vec_each(permission, &block->permissions)
 				exposed = packets_or(space, exposed, for_host(space, permission));
-	transit = packets_forget(space, packets_and(space, transit, of_type(space, TYPE_UNICAST)), FIELD_OUT);
+	transit = packets_forget(space, packets_and(space, transit, packets_of_type(space, TYPE_UNICAST)), FIELD_OUT);
 	return without_undeclared_leaving(space, policy, packets_and(space, transit, exposed), in, PASSAGE_TRANSLATED);
 }
 
@@ -286,5 +281,5 @@ uint32_t declared_tested(struct packet_space *space, const struct assertion *ass
 	return packets_and(space, packets,
 			   assertion->has_at ?
 				   packets_addresses(space, FIELD_DST, &assertion->at.sets[space->family]) :
-				   of_type(space, TYPE_LOCAL));
+				   packets_of_type(space, TYPE_LOCAL));
 }

@@ -1,4 +1,4 @@
-/* What `ip -j addr` and `ip -j route` print, of iproute2 6.1. */
+/* What `ip -j addr`, `ip -j route` and `ip -j rule` print, of iproute2 6.1. */
 #include <peerwall/host.h>
 
 #include <jansson.h>
@@ -141,7 +141,25 @@ static enum family family_of_routes(const json_t *array)
 	return FAMILY_IPV4;
 }
 
+/* ---- rules ---- */
+
+/* "from all lookup local", "main" or "default" are always there. */
+static bool is_usual(const json_t *rule)
+{
+	static const char *const tables[] = {"local", "main", "default"};
+	const char *table = text_of(rule, "table"), *src = text_of(rule, "src");
+
+	if (!table || !src || strcmp(src, "all") != 0 || json_object_size(rule) != 3)
+		return false;
+	for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+		if (strcmp(table, tables[i]) == 0)
+			return true;
+	return false;
+}
+
 /* ---- the whole ---- */
+
+#define NEITHER "this is of none of `ip -j addr`, `ip -j route` and `ip -j rule`"
 
 static bool read_array(struct host_reader *reader, const json_t *array)
 {
@@ -157,11 +175,14 @@ static bool read_array(struct host_reader *reader, const json_t *array)
 		if (json_object_get(object, "dst")) {
 			ok = read_route(reader, object, family);
 			reader->host->has_routes = true;
+		} else if (json_object_get(object, "priority")) {
+			reader->host->has_rules |= !is_usual(object);
+			ok = true;
 		} else if (json_object_get(object, "ifname")) {
 			ok = read_link(reader, object);
 			reader->host->has_addresses = true;
 		} else {
-			ok = refuse(reader, "this is neither of `ip -j addr` nor of `ip -j route`", NULL);
+			ok = refuse(reader, NEITHER, NULL);
 		}
 		if (!ok)
 			return false;
@@ -184,7 +205,7 @@ static bool read_value(struct host_reader *reader, size_t *at)
 	}
 	reader->span = (struct span){place, place + 1};
 	ok = json_is_array(value) ? read_array(reader, value)
-				  : refuse(reader, "this is neither of `ip -j addr` nor of `ip -j route`", NULL);
+				  : refuse(reader, NEITHER, NULL);
 	json_decref(value);
 	*at += (size_t)error.position;
 	return ok;

@@ -7,7 +7,7 @@
 
 /* Fields that are decided bit by bit beside each other. */
 static const enum field order[][2] = {
-	{FIELD_MARK, FIELD_MARK},	{FIELD_OUT, FIELD_OUT},		{FIELD_TYPE, FIELD_TYPE},
+	{FIELD_MARK, FIELD_CONNMARK},	{FIELD_OUT, FIELD_OUT},		{FIELD_TYPE, FIELD_TYPE},
 	{FIELD_DST, FIELD_NEW_DST},	{FIELD_SRC, FIELD_SRC},		{FIELD_PROTOCOL, FIELD_PROTOCOL},
 	{FIELD_DPORT, FIELD_NEW_DPORT}, {FIELD_SPORT, FIELD_SPORT},	{FIELD_ICMP, FIELD_ICMP},
 	{FIELD_FLAGS, FIELD_FLAGS},	{FIELD_HOPS, FIELD_HOPS},
@@ -15,7 +15,7 @@ static const enum field order[][2] = {
 
 static bool is_masked(enum field field)
 {
-	return field == FIELD_MARK || field == FIELD_FLAGS;
+	return field == FIELD_MARK || field == FIELD_CONNMARK || field == FIELD_FLAGS;
 }
 
 void packet_space_init(struct packet_space *space, enum family family, struct arena *arena)
@@ -43,11 +43,13 @@ void packet_space_mention(struct packet_space *space, enum field field, addr_num
 {
 	struct field_atoms *atoms;
 
-	/* What DNAT makes is compared with what was sent. */
+	/* What DNAT makes is compared with what was sent, and marks are copied from one to the other. */
 	if (field == FIELD_NEW_DST)
 		field = FIELD_DST;
 	else if (field == FIELD_NEW_DPORT)
 		field = FIELD_DPORT;
+	else if (field == FIELD_CONNMARK)
+		field = FIELD_MARK;
 	atoms = &space->fields[field];
 	if (is_masked(field)) {
 		atoms->mask |= (uint32_t)lo;
@@ -166,6 +168,8 @@ void packet_space_close(struct packet_space *space)
 			*atoms = space->fields[FIELD_DST];
 		else if (field == FIELD_NEW_DPORT)
 			*atoms = space->fields[FIELD_DPORT];
+		else if (field == FIELD_CONNMARK)
+			atoms->mask = space->fields[FIELD_MARK].mask;
 		else if (!is_masked((enum field)field))
 			sort_atoms(atoms);
 		atoms->bits = bits_for(atoms, (enum field)field);
@@ -277,6 +281,16 @@ uint32_t packets_range(struct packet_space *space, enum field field, addr_number
 	return choose(space, atoms, 0, 0, &range, 1);
 }
 
+uint32_t packets_of_type(struct packet_space *space, enum destination_type type)
+{
+	return packets_range(space, FIELD_TYPE, type, type);
+}
+
+uint32_t packets_to_host(struct packet_space *space)
+{
+	return packets_range(space, FIELD_OUT, OUT_HOST, OUT_HOST);
+}
+
 struct atom_ranges {
 	VEC(struct atom_range) items;
 };
@@ -374,9 +388,9 @@ uint32_t packets_untouched(struct packet_space *space, enum field sent, enum fie
 
 /* ---- marks ---- */
 
-uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, uint32_t mask)
+uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, enum field mark, uint32_t mask)
 {
-	const struct field_atoms *atoms = &space->fields[FIELD_MARK];
+	const struct field_atoms *atoms = &space->fields[mark];
 	uint32_t bits = 0;
 
 	for (unsigned bit = 0; bit < atoms->bits; bit++)
@@ -385,24 +399,58 @@ uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, uint32_t ma
 	return diagram_forget(&space->diagrams, a, cube_of(space, atoms, bits));
 }
 
-static uint32_t flip_mark(struct packet_space *space, uint32_t a, uint32_t value)
+uint32_t packets_forget_marks(struct packet_space *space, uint32_t a)
 {
-	uint32_t one = packets_masked(space, FIELD_MARK, value, value), with = packets_and(space, a, one);
-	uint32_t without = packets_minus(space, a, one);
-
-	with = packets_minus(space, packets_forget_mark(space, with, value), one);
-	without = packets_and(space, packets_forget_mark(space, without, value), one);
-	return packets_or(space, with, without);
+	return packets_forget(space, packets_forget(space, a, FIELD_MARK), FIELD_CONNMARK);
 }
 
-uint32_t packets_set_mark(struct packet_space *space, uint32_t a, uint32_t mask, uint32_t value)
+static uint32_t set_bit(struct packet_space *space, uint32_t a, enum field mark, uint32_t bit, bool set)
 {
-	uint32_t flipped = value & ~mask & space->fields[FIELD_MARK].mask;
+	return packets_and(space, packets_forget_mark(space, a, mark, bit),
+			   packets_masked(space, mark, bit, set ? bit : 0));
+}
 
-	a = packets_and(space, packets_forget_mark(space, a, mask), packets_masked(space, FIELD_MARK, mask, value & mask));
+static uint32_t flip_bit(struct packet_space *space, uint32_t a, enum field mark, uint32_t bit)
+{
+	uint32_t one = packets_masked(space, mark, bit, bit);
+	uint32_t with = packets_and(space, a, one), without = packets_minus(space, a, one);
+
+	return packets_or(space, set_bit(space, with, mark, bit, false), set_bit(space, without, mark, bit, true));
+}
+
+uint32_t packets_set_mark(struct packet_space *space, uint32_t a, enum field mark, uint32_t mask, uint32_t value)
+{
+	uint32_t flipped = value & ~mask & space->fields[mark].mask;
+
+	a = packets_and(space, packets_forget_mark(space, a, mark, mask), packets_masked(space, mark, mask, value & mask));
 	for (uint32_t bit = 1; bit; bit <<= 1)
 		if (flipped & bit)
-			a = flip_mark(space, a, bit);
+			a = flip_bit(space, a, mark, bit);
+	return a;
+}
+
+static uint32_t copy_bit(struct packet_space *space, uint32_t a, enum field to, bool cleared, enum field from,
+			 uint32_t bit)
+{
+	uint32_t one = packets_masked(space, from, bit, bit);
+	uint32_t with = packets_and(space, a, one), without = packets_minus(space, a, one);
+
+	if (cleared)
+		return packets_or(space, set_bit(space, with, to, bit, true), set_bit(space, without, to, bit, false));
+	return packets_or(space, flip_bit(space, with, to, bit), without);
+}
+
+uint32_t packets_copy_mark(struct packet_space *space, uint32_t a, enum field to, uint32_t to_mask, enum field from,
+			   uint32_t from_mask)
+{
+	for (uint32_t bit = 1; bit; bit <<= 1) {
+		if (!(bit & space->fields[to].mask))
+			continue;
+		if (bit & from_mask)
+			a = copy_bit(space, a, to, bit & to_mask, from, bit);
+		else if (bit & to_mask)
+			a = set_bit(space, a, to, bit, false);
+	}
 	return a;
 }
 

@@ -15,9 +15,9 @@ struct verdict {
 };
 
 struct prover {
-	const struct proof_policies *policies;
-	const struct ruleset *applied;
+	const struct proof_input *input;
 	struct packet_space space;
+	struct places places;
 	struct arena *arena;
 	struct diags *diags;
 	uint32_t arriving;
@@ -102,7 +102,7 @@ static uint32_t allowed(struct prover *prover, const char *in, enum passage pass
 {
 	uint32_t packets = prover->space.all;
 
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		packets = packets_and(&prover->space, packets,
 				      declared_allowed(&prover->space, *policy, in, passage));
 	return packets;
@@ -124,7 +124,7 @@ static struct span place_of(const struct prover *prover, const char *in, const s
 	const char *out = prover->space.outs.data[witness->sample.values[FIELD_OUT]];
 
 	for (int side = 0; side < 2; side++)
-		vec_each(policy, &prover->policies->items)
+		vec_each(policy, &prover->input->policies.items)
 			vec_each(block, &(*policy)->interfaces)
 				vec_each(name, &block->names)
 					if (interface_name_covers(name->text, side ? out : in))
@@ -177,16 +177,27 @@ static void report_dependence(struct prover *prover, const struct journey *worst
 
 static void take_away_indistinct(struct prover *prover, struct passages *leak, const char *in)
 {
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		leak->packets[PASSAGE_TRANSLATED] =
 			packets_minus(&prover->space, leak->packets[PASSAGE_TRANSLATED],
 				      declared_indistinct(&prover->space, *policy, in));
 }
 
+static void send_through(struct prover *prover, struct journey *out, const char *in, enum tracking tracking,
+			 enum traverse_scope scope)
+{
+	struct traverse_input input = {
+		.ruleset = prover->input->applied, .in = in, .tracking = tracking, .places = &prover->places,
+		.arriving = prover->arriving, .scope = scope, .nat_first = prover->input->nat_first,
+	};
+
+	traverse(out, &prover->space, &input);
+}
+
 static const struct journey *whole_journey(struct prover *prover, const char *in)
 {
 	if (!prover->has_whole)
-		traverse(&prover->whole, &prover->space, prover->applied, in, TRACKING_NEW, prover->arriving, TRAVERSE_ALL);
+		send_through(prover, &prover->whole, in, TRACKING_NEW, TRAVERSE_ALL);
 	prover->has_whole = true;
 	return &prover->whole;
 }
@@ -197,14 +208,14 @@ static void prove_closed(struct prover *prover, const char *in, enum tracking tr
 	struct journey worst, real;
 	struct passages possible, leak;
 
-	traverse(&worst, &prover->space, prover->applied, in, tracking, prover->arriving, TRAVERSE_OWN_TABLES);
+	send_through(prover, &worst, in, tracking, TRAVERSE_OWN_TABLES);
 	possible = undeclared(prover, &worst, in);
 	if (stuck(prover, &worst) || is_empty(&possible))
 		return;
 	if (tracking == TRACKING_NEW)
 		real = *whole_journey(prover, in);
 	else
-		traverse(&real, &prover->space, prover->applied, in, tracking, prover->arriving, TRAVERSE_ALL);
+		send_through(prover, &real, in, tracking, TRAVERSE_ALL);
 	leak = undeclared(prover, &real, in);
 	if (stuck(prover, &real))
 		return;
@@ -273,14 +284,14 @@ static void prove_neighbour_discovery(struct prover *prover, const char *in)
 {
 	struct packet_space *space = &prover->space;
 	uint32_t needed = packets_and(space, declared_neighbour_discovery(space),
-				      packets_range(space, FIELD_OUT, OUT_HOST, OUT_HOST));
+				      packets_to_host(space));
 	struct passages refused = {{DIAGRAM_NONE, DIAGRAM_NONE}};
 	struct journey journey;
 	struct witness witness;
 
 	if (needed == DIAGRAM_NONE)
 		return;
-	traverse(&journey, space, prover->applied, in, TRACKING_UNTRACKED, prover->arriving, TRAVERSE_ALL);
+	send_through(prover, &journey, in, TRACKING_UNTRACKED, TRAVERSE_ALL);
 	refused.packets[PASSAGE_AS_SENT] =
 		packets_minus(space, packets_and(space, needed, journey.dropped[PASSAGE_AS_SENT]),
 			      journey.accepted[PASSAGE_AS_SENT]);
@@ -296,7 +307,7 @@ static void prove_neighbour_discovery(struct prover *prover, const char *in)
 
 static void prove_open(struct prover *prover, const struct journey *journey, const char *in)
 {
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		vec_each(block, &(*policy)->interfaces)
 			vec_each(permission, &block->permissions)
 				prove_permission(prover, journey, *policy, block, permission, in);
@@ -362,7 +373,7 @@ static void test_cannot(struct prover *prover, const struct journey *journey, st
 {
 	struct packet_space *space = &prover->space;
 	const struct assertion *assertion = verdict->assertion;
-	uint32_t local = packets_range(space, FIELD_TYPE, TYPE_LOCAL, TYPE_LOCAL);
+	uint32_t local = packets_of_type(space, TYPE_LOCAL);
 	struct passages open, elsewhere;
 	const char *text;
 
@@ -405,7 +416,7 @@ static void run_tests(struct prover *prover, const struct journey *journey, cons
 
 static void collect_tests(struct prover *prover)
 {
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		vec_each(assertion, &(*policy)->assertions) {
 			uint32_t tested = packets_and(&prover->space, declared_tested(&prover->space, assertion),
 						      prover->arriving);
@@ -446,7 +457,7 @@ static void report_tests(struct prover *prover)
 
 static bool promises_something(struct prover *prover, const char *in)
 {
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		vec_each(block, &(*policy)->interfaces)
 			vec_each(permission, &block->permissions)
 				if (declared_by(&prover->space, *policy, block, permission, in, PASSAGE_AS_SENT) !=
@@ -457,7 +468,7 @@ static bool promises_something(struct prover *prover, const char *in)
 
 static bool is_covered(const struct prover *prover, const char *in)
 {
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		if (declared_covers(*policy, in))
 			return true;
 	return false;
@@ -479,7 +490,7 @@ static void prove_interface(struct prover *prover, const char *in)
 	prove_open(prover, journey, in);
 	if (is_covered(prover, in))
 		prove_neighbour_discovery(prover, in);
-	vec_each(policy, &prover->policies->items)
+	vec_each(policy, &prover->input->policies.items)
 		if (declared_covers(*policy, in))
 			run_tests(prover, journey, *policy, in);
 }
@@ -489,23 +500,25 @@ static void prover_init(struct prover *prover)
 	struct packet_space *space = &prover->space;
 	struct addr_set elsewhere = {0};
 
-	packet_space_init(space, prover->applied->family, prover->arena);
-	packet_space_mention_rules(space, prover->applied);
-	vec_each(policy, &prover->policies->items)
+	packet_space_init(space, prover->input->applied->family, prover->arena);
+	packet_space_mention_rules(space, prover->input->applied);
+	places_mention(space, prover->input->host);
+	vec_each(policy, &prover->input->policies.items)
 		declared_mention(space, *policy);
 	traverse_mention(space);
 	witness_mention(space);
 	packet_space_close(space);
-	prover->arriving = traverse_arriving(space);
-	collect_elsewhere(&elsewhere, prover->applied, prover->arena);
+	places_make(&prover->places, space, prover->input->host);
+	prover->arriving = traverse_arriving(space, &prover->places);
+	if (!prover->places.addresses_known)
+		collect_elsewhere(&elsewhere, prover->input->applied, prover->arena);
 	prover->elsewhere = packets_and(space, packets_addresses(space, FIELD_DST, &elsewhere),
-					packets_range(space, FIELD_TYPE, TYPE_LOCAL, TYPE_LOCAL));
+					packets_of_type(space, TYPE_LOCAL));
 }
 
-bool proof_run(const struct proof_policies *policies, const struct ruleset *applied, struct arena *arena,
-	       struct diags *diags)
+bool proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags)
 {
-	struct prover prover = {.policies = policies, .applied = applied, .arena = arena, .diags = diags};
+	struct prover prover = {.input = input, .arena = arena, .diags = diags};
 	bool proved;
 
 	prover_init(&prover);

@@ -1,5 +1,6 @@
-#include <peerwall/packetset.h>
+#include <peerwall/rule_packets.h>
 
+#include <peerwall/bug.h>
 
 /* The order of modules.def. */
 enum { STATE_INVALID, STATE_NEW, STATE_RELATED, STATE_ESTABLISHED, STATE_UNTRACKED, STATE_SNAT, STATE_DNAT };
@@ -73,12 +74,21 @@ static void demand_ports(struct reading *reading, enum field field, const struct
 	demand(reading, port_list_packets(reading, field, &option->value.ports), option->negated);
 }
 
+/* What SNAT has made of a source is not known. */
+static void demand_source(struct reading *reading, uint32_t packets, bool negated)
+{
+	if (reading->vantage->resourced)
+		blur(reading);
+	else
+		demand(reading, packets, negated);
+}
+
 static void demand_either_port(struct reading *reading, const struct option *option)
 {
 	uint32_t source = port_list_packets(reading, FIELD_SPORT, &option->value.ports);
 	uint32_t destination = port_list_packets(reading, port_of(reading), &option->value.ports);
 
-	demand(reading, packets_or(reading->space, source, destination), option->negated);
+	demand_source(reading, packets_or(reading->space, source, destination), option->negated);
 }
 
 static void demand_interfaces(struct reading *reading, const struct rule *rule)
@@ -93,7 +103,7 @@ static void demand_interfaces(struct reading *reading, const struct rule *rule)
 			demand_truth(reading, interface_name_covers(rule->in.name, vantage->in) != rule->in.negated);
 	}
 	if (rule->out.name) {
-		if (vantage->hook == HOOK_FORWARD || vantage->hook == HOOK_POSTROUTING)
+		if (vantage->hook == HOOK_FORWARD || vantage->hook == HOOK_POSTROUTING || vantage->hook == HOOK_OUTPUT)
 			demand(reading, packets_out(reading->space, rule->out.name), rule->out.negated);
 		else
 			demand_truth(reading, rule->out.negated);
@@ -126,36 +136,65 @@ static void demand_hops(struct reading *reading, addr_number lo, addr_number hi,
 
 /* ---- connection tracking ---- */
 
-static bool is_tracked(const struct reading *reading)
+bool vantage_is_tracked(const struct vantage *vantage)
 {
-	return !reading->vantage->before_tracking && reading->vantage->tracking == TRACKING_NEW;
+	return !vantage->before_tracking && vantage->tracking != TRACKING_UNTRACKED && vantage->tracking != TRACKING_INVALID;
 }
 
-/* state_mt() and conntrack_mt() of the kernel's xt_state.c and xt_conntrack.c: one of these bits is set, or two. */
-static uint64_t state_bits(const struct reading *reading)
+/* state_mt() and conntrack_mt() of the kernel's xt_state.c and xt_conntrack.c. */
+static uint64_t certain_states(const struct vantage *vantage)
 {
-	const struct vantage *vantage = reading->vantage;
-
-	if (vantage->before_tracking || vantage->tracking == TRACKING_INVALID)
+	if (vantage->before_tracking)
 		return BIT(STATE_INVALID);
-	if (vantage->tracking == TRACKING_UNTRACKED)
+	switch (vantage->tracking) {
+	case TRACKING_NEW:
+		return BIT(STATE_NEW) | (vantage->translated ? BIT(STATE_DNAT) : 0);
+	case TRACKING_UNTRACKED:
 		return BIT(STATE_UNTRACKED);
-	return BIT(STATE_NEW) | (vantage->translated ? BIT(STATE_DNAT) : 0);
+	case TRACKING_INVALID:
+		return BIT(STATE_INVALID);
+	case TRACKING_ESTABLISHED:
+		return BIT(STATE_ESTABLISHED);
+	case TRACKING_RELATED:
+		return BIT(STATE_RELATED);
+	}
+	BUG("tracking %d", (int)vantage->tracking);
+}
+
+/* Whether the connection was translated, where this is not known. */
+static uint64_t possible_states(const struct vantage *vantage)
+{
+	if (!vantage_is_tracked(vantage))
+		return 0;
+	if (vantage->tracking != TRACKING_NEW)
+		return BIT(STATE_SNAT) | BIT(STATE_DNAT);
+	return vantage->resourced ? BIT(STATE_SNAT) : 0;
 }
 
 static void demand_state(struct reading *reading, const struct option *option)
 {
-	demand_truth(reading, ((state_bits(reading) & option->value.bits) != 0) != option->negated);
+	if (certain_states(reading->vantage) & option->value.bits)
+		demand_truth(reading, !option->negated);
+	else if (possible_states(reading->vantage) & option->value.bits)
+		blur(reading);
+	else
+		demand_truth(reading, option->negated);
 }
 
+/* How the connection began: the packet itself tells only if it begins one. */
 static void demand_origin(struct reading *reading, const struct option *option)
 {
 	const struct value *value = &option->value;
 
-	switch (option->id) {
-	case OPTION_CONNTRACK_CTSTATE:
+	if (option->id == OPTION_CONNTRACK_CTSTATE) {
 		demand_state(reading, option);
 		return;
+	}
+	if (reading->vantage->tracking != TRACKING_NEW) {
+		blur(reading);
+		return;
+	}
+	switch (option->id) {
 	case OPTION_CONNTRACK_CTPROTO:
 		demand(reading, packets_range(reading->space, FIELD_PROTOCOL, value->number, value->number),
 		       option->negated);
@@ -185,7 +224,7 @@ static void demand_conntrack(struct reading *reading, const struct match *match)
 {
 	bool asks_state = false;
 
-	if (is_tracked(reading)) {
+	if (vantage_is_tracked(reading->vantage)) {
 		vec_each(option, &match->options)
 			demand_origin(reading, option);
 		return;
@@ -201,23 +240,33 @@ static void demand_conntrack(struct reading *reading, const struct match *match)
 
 static void demand_connmark(struct reading *reading, const struct option *option)
 {
-	if (!is_tracked(reading))
+	if (!vantage_is_tracked(reading->vantage))
 		demand_truth(reading, false);
-	else if (reading->space->connmarks_change)
-		blur(reading);
 	else
-		demand_truth(reading, (option->value.masked.value == 0) != option->negated);
+		demand(reading,
+		       packets_masked(reading->space, FIELD_CONNMARK, (uint32_t)option->value.masked.mask,
+				      (uint32_t)option->value.masked.value),
+		       option->negated);
 }
 
 /* ---- types of addresses ---- */
 
-static uint32_t type_packets(struct reading *reading, enum destination_type type)
+/* Whose type a rule asks for, and which side of what is known of it. */
+struct type_view {
+	enum field field;
+	enum { VIEW_TYPE, VIEW_CERTAIN, VIEW_POSSIBLE } side; /* VIEW_TYPE: that of FIELD_TYPE */
+};
+
+static uint32_t type_packets(struct reading *reading, struct type_view view, enum destination_type type)
 {
-	return packets_range(reading->space, FIELD_TYPE, type, type);
+	if (view.side == VIEW_TYPE)
+		return packets_of_type(reading->space, type);
+	return (view.side == VIEW_CERTAIN ? places_certain : places_possible)(reading->space, reading->vantage->places,
+									      view.field, type);
 }
 
 /* A set of types, any of them. */
-static uint32_t types_ipv4(struct reading *reading, uint64_t bits)
+static uint32_t types_ipv4(struct reading *reading, struct type_view view, uint64_t bits)
 {
 	static const enum destination_type types[] = {
 		[ADDRTYPE_UNSPEC] = TYPE_COUNT,	      [ADDRTYPE_UNICAST] = TYPE_UNICAST, [ADDRTYPE_LOCAL] = TYPE_LOCAL,
@@ -228,7 +277,7 @@ static uint32_t types_ipv4(struct reading *reading, uint64_t bits)
 
 	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
 		if (bits & BIT(i) && types[i] != TYPE_COUNT)
-			packets = packets_or(reading->space, packets, type_packets(reading, types[i]));
+			packets = packets_or(reading->space, packets, type_packets(reading, view, types[i]));
 	return packets;
 }
 
@@ -236,10 +285,11 @@ static uint32_t types_ipv4(struct reading *reading, uint64_t bits)
  * addrtype_mt6() of the kernel's xt_addrtype.c: MULTICAST, UNICAST and UNSPEC each have to hold, of LOCAL and ANYCAST
  * either; types that IPv6 does not have ask for nothing.
  */
-static uint32_t types_ipv6(struct reading *reading, uint64_t bits)
+static uint32_t types_ipv6(struct reading *reading, struct type_view view, uint64_t bits)
 {
+	const uint64_t routed = bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST));
 	struct packet_space *space = reading->space;
-	uint32_t packets = DIAGRAM_ALL, multicast = type_packets(reading, TYPE_MULTICAST);
+	uint32_t packets = DIAGRAM_ALL, multicast = type_packets(reading, view, TYPE_MULTICAST);
 
 	if (bits & BIT(ADDRTYPE_MULTICAST))
 		packets = packets_and(space, packets, multicast);
@@ -247,30 +297,56 @@ static uint32_t types_ipv6(struct reading *reading, uint64_t bits)
 		packets = packets_minus(space, packets, multicast);
 	if (bits & BIT(ADDRTYPE_UNSPEC))
 		packets = DIAGRAM_NONE;
-	if (bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST)))
-		packets = packets_and(space, packets, types_ipv4(reading, bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST))));
+	if (routed)
+		packets = packets_and(space, packets, types_ipv4(reading, view, routed));
 	return packets;
 }
 
-#define TYPES_KNOWN                                                                                             \
-	(BIT(ADDRTYPE_UNSPEC) | BIT(ADDRTYPE_UNICAST) | BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_BROADCAST) | \
-	 BIT(ADDRTYPE_ANYCAST) | BIT(ADDRTYPE_MULTICAST))
+static uint32_t types_packets(struct reading *reading, struct type_view view, uint64_t bits)
+{
+	return (reading->space->family == FAMILY_IPV4 ? types_ipv4 : types_ipv6)(reading, view, bits);
+}
+
+#define TYPES_KNOWN                                                                                             	(BIT(ADDRTYPE_UNSPEC) | BIT(ADDRTYPE_UNICAST) | BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_BROADCAST) | 	 BIT(ADDRTYPE_ANYCAST) | BIT(ADDRTYPE_MULTICAST))
+
+static void demand_type(struct reading *reading, const struct option *option)
+{
+	bool source = option->id == OPTION_ADDRTYPE_SRC_TYPE;
+	enum field field = source ? FIELD_SRC : destination_of(reading);
+	uint32_t certain, possible;
+
+	if (option->value.bits & ~TYPES_KNOWN || (source && reading->vantage->resourced)) {
+		blur(reading);
+		return;
+	}
+	if (field == FIELD_DST) {
+		certain = possible = types_packets(reading, (struct type_view){field, VIEW_TYPE}, option->value.bits);
+	} else {
+		certain = types_packets(reading, (struct type_view){field, VIEW_CERTAIN}, option->value.bits);
+		possible = types_packets(reading, (struct type_view){field, VIEW_POSSIBLE}, option->value.bits);
+	}
+	if (certain != possible)
+		blur(reading);
+	demand(reading, option->negated ? certain : possible, option->negated);
+}
+
+static bool asks_for_interface(const struct match *match)
+{
+	vec_each(option, &match->options)
+		if (option->id != OPTION_ADDRTYPE_SRC_TYPE && option->id != OPTION_ADDRTYPE_DST_TYPE)
+			return true;
+	return false;
+}
 
 static void demand_addrtype(struct reading *reading, const struct match *match)
 {
-	vec_each(option, &match->options) {
-		bool v4 = reading->space->family == FAMILY_IPV4;
-
-		/* Of what DNAT has made only the route is known, and of the source nothing. */
-		if (option->id != OPTION_ADDRTYPE_DST_TYPE || match->options.len > 1 || reading->vantage->translated ||
-		    option->value.bits & ~TYPES_KNOWN) {
-			blur(reading);
-			continue;
-		}
-		demand(reading,
-		       v4 ? types_ipv4(reading, option->value.bits) : types_ipv6(reading, option->value.bits),
-		       option->negated);
+	/* Then an address of another interface is not the host's. */
+	if (asks_for_interface(match)) {
+		blur(reading);
+		return;
 	}
+	vec_each(option, &match->options)
+		demand_type(reading, option);
 }
 
 /* ---- all matches ---- */
@@ -286,7 +362,7 @@ static void demand_option(struct reading *reading, const struct option *option)
 	case OPTION_SCTP_SPORT:
 	case OPTION_DCCP_SPORT:
 	case OPTION_MULTIPORT_SPORTS:
-		demand_ports(reading, FIELD_SPORT, option);
+		demand_source(reading, port_list_packets(reading, FIELD_SPORT, &value->ports), option->negated);
 		return;
 	case OPTION_TCP_DPORT:
 	case OPTION_UDP_DPORT:
@@ -330,10 +406,15 @@ static void demand_option(struct reading *reading, const struct option *option)
 		demand_connmark(reading, option);
 		return;
 	case OPTION_IPRANGE_SRC:
+		demand_source(reading,
+			      packets_range(space, FIELD_SRC, addr_to_number(&value->addr_range.lo),
+					    addr_to_number(&value->addr_range.hi)),
+			      option->negated);
+		return;
 	case OPTION_IPRANGE_DST:
 		demand(reading,
-		       packets_range(space, option->id == OPTION_IPRANGE_SRC ? FIELD_SRC : destination_of(reading),
-				     addr_to_number(&value->addr_range.lo), addr_to_number(&value->addr_range.hi)),
+		       packets_range(space, destination_of(reading), addr_to_number(&value->addr_range.lo),
+				     addr_to_number(&value->addr_range.hi)),
 		       option->negated);
 		return;
 	case OPTION_COMMENT_COMMENT:
@@ -382,7 +463,9 @@ struct matched rule_packets(struct packet_space *space, const struct rule *rule,
 	if (rule->destination.present)
 		demand_network(&reading, destination_of(&reading), &rule->destination.addr, &rule->destination.mask,
 			       rule->destination.negated);
-	if (rule->source.present)
+	if (rule->source.present && vantage->resourced)
+		blur(&reading);
+	else if (rule->source.present)
 		demand_network(&reading, FIELD_SRC, &rule->source.addr, &rule->source.mask, rule->source.negated);
 	if (rule->protocol.present)
 		demand(&reading, packets_range(space, FIELD_PROTOCOL, rule->protocol.number, rule->protocol.number),

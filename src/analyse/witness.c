@@ -37,10 +37,10 @@ struct witness witness_find(struct packet_space *space, uint32_t packets, const 
 {
 	struct addr_range nobody = prefix_to_range(&documentation[space->family]);
 	/* What DNAT has turned mostly goes on to a container. */
-	uint32_t anywhere = packets_minus(space, space->all, packets_range(space, FIELD_OUT, OUT_HOST, OUT_HOST));
+	uint32_t anywhere = packets_minus(space, space->all, packets_to_host(space));
 	const uint32_t preferred[] = {
 		packets_range(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP),
-		packets_range(space, FIELD_TYPE, TYPE_LOCAL, TYPE_LOCAL),
+		packets_of_type(space, TYPE_LOCAL),
 		passage == PASSAGE_TRANSLATED ? packets_minus(space, anywhere, packets_out(space, in)) : DIAGRAM_ALL,
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
@@ -173,7 +173,7 @@ void witness_keep(struct packet_space *space, struct witness *witness, const str
 {
 	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
 
-	vec_each(event, &journey->events)
+	vec_each(event, &journey->events.items)
 		if (witness->blamed.len < WITNESS_RULES_MAX && tells(event, kind) && !is_blamed(witness, event) &&
 		    meets(space, witness, event, like, anywhere))
 			vec_push(space->arena, &witness->blamed, *event);

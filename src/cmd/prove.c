@@ -43,7 +43,8 @@ static void say_not_proved(struct diags *diags, enum family family, const char *
 static bool prove_family(const struct check_input *input, const struct unit_list *units, enum family family,
 			 bool always, struct arena *arena, struct diags *diags)
 {
-	struct proof_policies policies = {0};
+	struct host host;
+	struct proof_input proof = {.host = &host, .nat_first = true};
 	struct ruleset *applied = arena_alloc(arena, sizeof *applied), *none;
 	size_t snapshots, before = diags->all.len;
 	const struct check_snapshot *snapshot = find_snapshot(input, family, &snapshots);
@@ -53,11 +54,15 @@ static bool prove_family(const struct check_input *input, const struct unit_list
 		return false;
 	}
 	vec_each(policy, &input->policies)
-		vec_push(arena, &policies.items, *policy);
+		vec_push(arena, &proof.policies.items, *policy);
+	host_init(&host, arena);
+	if (snapshot)
+		proof.nat_first = snapshot->backend != CHECK_BACKEND_LEGACY;
 	none = arena_alloc(arena, sizeof *none);
 	ruleset_init(none, family, arena);
 	apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
-	if (!proof_run(&policies, applied, arena, diags)) {
+	proof.applied = applied;
+	if (!proof_run(&proof, arena, diags)) {
 		say_not_proved(diags, family, "the rules are too entangled");
 		return false;
 	}

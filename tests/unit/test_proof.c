@@ -74,14 +74,16 @@ static void apply(struct world *world, enum family family, struct ruleset *out)
 
 static size_t findings(struct world *world, const struct ruleset *rules)
 {
-	struct proof_policies policies = {0};
+	struct host host;
+	struct proof_input input = {.applied = rules, .host = &host, .nat_first = true};
 	struct arena arena = ARENA_EMPTY;
 	struct diags diags;
 	size_t count;
 
 	diags_init(&diags, &arena);
-	vec_push(&arena, &policies.items, &world->policy);
-	ck_assert(proof_run(&policies, rules, &arena, &diags));
+	host_init(&host, &arena);
+	vec_push(&arena, &input.policies.items, &world->policy);
+	ck_assert(proof_run(&input, &arena, &diags));
 	count = diags.all.len;
 	arena_free(&arena);
 	return count;

@@ -178,6 +178,9 @@ static unsigned check_rules(const char *text)
 	struct source *source;
 	struct ruleset rules;
 	struct packet_space space;
+	struct host host;
+	struct places places;
+	struct traverse_input input = {.ruleset = &rules, .in = "wg1", .places = &places};
 	struct journey journey;
 	unsigned count = 0;
 
@@ -188,10 +191,14 @@ static unsigned check_rules(const char *text)
 	ck_assert_msg(!diags.all.len, "%s: %s", diags.all.len ? diags.all.data[0]->message : "", text);
 	packet_space_init(&space, FAMILY_IPV4, &arena);
 	packet_space_mention_rules(&space, &rules);
+	host_init(&host, &arena);
+	places_mention(&space, &host);
 	traverse_mention(&space);
 	mention_universe(&space);
 	packet_space_close(&space);
-	traverse(&journey, &space, &rules, "wg1", TRACKING_NEW, traverse_arriving(&space), TRAVERSE_ALL);
+	places_make(&places, &space, &host);
+	input.arriving = traverse_arriving(&space, &places);
+	traverse(&journey, &space, &input);
 	ck_assert(!journey.gave_up && !packet_space_gave_up(&space));
 	/* 4 sources, 4 destinations, 2 protocols, 4 ports, 3 routes and types, 3 routes once translated */
 	for (unsigned i = random_below(7); i < 4 * 4 * 2 * 4 * 3 * 3; i += 1 + random_below(7)) {
