@@ -190,9 +190,6 @@ static const char *deed(const struct event *event)
 		return "lets it go on";
 	case EVENT_TRANSLATE:
 		return "sends it on to another address";
-	case EVENT_JUMP:
-	case EVENT_CHANGE:
-	case EVENT_PASS:
 		break;
 	}
 	return "";
