@@ -190,7 +190,6 @@ static const char *deed(const struct event *event)
 		return "lets it go on";
 	case EVENT_TRANSLATE:
 		return "sends it on to another address";
-		break;
 	}
 	return "";
 }
