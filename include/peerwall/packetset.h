@@ -63,6 +63,7 @@ struct packet_space {
 	struct field_atoms fields[FIELD_COUNT];
 	VEC(const char *) outs; /* interface names; stands for all that behave alike. [0] is the host itself */
 	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
+	VEC(const char *) patterns; /* by index of `outs`: what the name was made up for, or NULL */
 	struct diagrams diagrams;
 	uint32_t all;           /* every packet there is */
 };

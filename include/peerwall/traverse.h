@@ -46,6 +46,15 @@ void traverse_mention(struct packet_space *space);
 /* Everything that can arrive: what the types of destinations say, and the routes that follow from them. */
 uint32_t traverse_arriving(struct packet_space *space, const struct places *places);
 
+/*
+ * One passage's packets of `accepted` or `dropped`, and what the other's are the same packets as: what may be dropped
+ * before nat, as it was sent, and what may be accepted behind it, rewritten, can be one packet where a rule is understood
+ * only in part. Then neither is certain.
+ */
+uint32_t journey_anyhow(struct packet_space *space, const uint32_t packets[PASSAGE_COUNT], enum passage passage);
+/* What is accepted whatever the rules that are understood only in part do. */
+uint32_t journey_certain(struct packet_space *space, const struct journey *journey, enum passage passage);
+
 /* From the network card to a socket, or out again. */
 void traverse(struct journey *out, struct packet_space *space, const struct traverse_input *input);
 

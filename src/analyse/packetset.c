@@ -146,11 +146,14 @@ void packet_space_mention_interface(struct packet_space *space, const char *name
 static void settle_interfaces(struct packet_space *space)
 {
 	packet_space_mention_interface(space, "+");
+	vec_push(space->arena, &space->patterns, NULL);
 	for (size_t i = 1; i < space->outs.len; i++) {
 		const char *name = space->outs.data[i];
+		bool pattern = name[strlen(name) - 1] == '+';
 
-		if (name[strlen(name) - 1] == '+')
+		if (pattern)
 			space->outs.data[i] = fresh_name(space, name);
+		vec_push(space->arena, &space->patterns, pattern ? name : NULL);
 		vec_push(space->arena, &space->ins, space->outs.data[i]);
 	}
 	space->fields[FIELD_OUT].last = space->outs.len - 1;

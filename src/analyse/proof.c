@@ -44,18 +44,6 @@ static bool stuck(struct prover *prover, const struct journey *journey)
 	return prover->stuck;
 }
 
-/*
- * What may be dropped before nat, as it was sent, and what may be accepted behind it, rewritten, can be the same packet
- * where a rule is understood only in part. Then neither is certain.
- */
-static uint32_t anyhow(struct packet_space *space, const uint32_t packets[PASSAGE_COUNT], enum passage passage)
-{
-	uint32_t other = packets[passage == PASSAGE_AS_SENT ? PASSAGE_TRANSLATED : PASSAGE_AS_SENT];
-
-	other = packets_forget(space, packets_forget(space, other, FIELD_NEW_DST), FIELD_NEW_DPORT);
-	return packets_or(space, packets[passage], packets_forget(space, other, FIELD_OUT));
-}
-
 /* ---- what was assumed ---- */
 
 /* Docker guards the addresses of its containers so: what comes by any interface but theirs is dropped. */
@@ -150,7 +138,7 @@ static void report_leak(struct prover *prover, const struct journey *journey, co
 
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++)
 		certain.packets[passage] = packets_minus(space, leak->packets[passage],
-							  anyhow(space, journey->dropped, (enum passage)passage));
+							  journey_anyhow(space, journey->dropped, (enum passage)passage));
 	if (!is_empty(&certain)) {
 		witness = find_witness(prover, &certain, in, tracking);
 		diag = diag_add(prover->diags, CODE_LEAK, place_of(prover, in, &witness),
@@ -261,7 +249,7 @@ static void prove_permission(struct prover *prover, const struct journey *journe
 
 		refused.packets[passage] = but_elsewhere(prover, packets_and(space, wanted, journey->dropped[passage]));
 		certain.packets[passage] = packets_minus(space, refused.packets[passage],
-							  anyhow(space, journey->accepted, (enum passage)passage));
+							  journey_anyhow(space, journey->accepted, (enum passage)passage));
 	}
 	if (is_empty(&refused) || is_said(prover, permission))
 		return;
@@ -333,7 +321,7 @@ static struct passages not_let_in(struct prover *prover, const struct journey *j
 	uint32_t tested = packets_and(space, verdict->tested, prover->arriving), good = DIAGRAM_NONE;
 
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
-		uint32_t sure = certainly ? anyhow(space, journey->accepted, (enum passage)passage) :
+		uint32_t sure = certainly ? journey_anyhow(space, journey->accepted, (enum passage)passage) :
 					    packets_minus(space, journey->accepted[passage], journey->dropped[passage]);
 
 		good = packets_or(space, good, as_headers(space, sure));

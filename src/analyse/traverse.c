@@ -190,3 +190,16 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 	pass_on(&way, made, PASSAGE_TRANSLATED);
 	out->gave_up = way.walk.gave_up;
 }
+
+uint32_t journey_anyhow(struct packet_space *space, const uint32_t packets[PASSAGE_COUNT], enum passage passage)
+{
+	uint32_t other = packets[passage == PASSAGE_AS_SENT ? PASSAGE_TRANSLATED : PASSAGE_AS_SENT];
+
+	other = packets_forget(space, packets_forget(space, other, FIELD_NEW_DST), FIELD_NEW_DPORT);
+	return packets_or(space, packets[passage], packets_forget(space, other, FIELD_OUT));
+}
+
+uint32_t journey_certain(struct packet_space *space, const struct journey *journey, enum passage passage)
+{
+	return packets_minus(space, journey->accepted[passage], journey_anyhow(space, journey->dropped, passage));
+}
