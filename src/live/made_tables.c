@@ -1,16 +1,15 @@
 #include "made_tables.h"
 
 #include "nft_table.h"
+#include "state_file.h"
 
 #include <peerwall/generation.h>
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define ATTEMPTS_MAX 5
 #define PAUSE_MS 20
@@ -49,47 +48,16 @@ static void parse_notes(struct notes *out, const char *text)
 /* The directory is ours alone; a file in it that is not as we write it says nothing. */
 static void read_notes(struct notes *out, const char *path)
 {
-	char text[FILE_SIZE_MAX + 1];
-	struct stat status;
-	size_t size = 0;
-	ssize_t n = 1;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK);
+	struct strbuf text = STRBUF_EMPTY;
 
 	*out = (struct notes){0};
-	if (fd < 0)
-		return;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_uid == geteuid())
-		while (size < FILE_SIZE_MAX && (n = read(fd, text + size, FILE_SIZE_MAX - size)) > 0)
-			size += (size_t)n;
-	close(fd);
-	text[size] = '\0';
-	parse_notes(out, text);
+	if (state_file_read(&text, path, FILE_SIZE_MAX) == 0)
+		parse_notes(out, strbuf_str(&text));
+	strbuf_free(&text);
 }
 
-static int write_all(const char *path, const char *text, size_t size)
+static int write_notes(const struct notes *notes, const char *path)
 {
-	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600), error = 0;
-
-	if (fd < 0)
-		return -errno;
-	while (size > 0 && error == 0) {
-		ssize_t n = write(fd, text, size);
-
-		if (n < 0) {
-			error = -errno;
-		} else {
-			text += n;
-			size -= (size_t)n;
-		}
-	}
-	if (close(fd) != 0 && error == 0)
-		error = -errno;
-	return error;
-}
-
-static int write_notes(const struct live *live, const struct notes *notes, const char *path)
-{
-	const char *temporary = arena_printf(live->arena, "%s.new", path);
 	struct strbuf text = STRBUF_EMPTY;
 	int error;
 
@@ -97,17 +65,7 @@ static int write_notes(const struct live *live, const struct notes *notes, const
 		for (int t = 0; t < TABLE_COUNT; t++)
 			if (notes->made[f][t])
 				strbuf_addf(&text, "%s %s\n", family_name((enum family)f), table_names[t]);
-	if (text.len == 0) {
-		error = unlink(path) == 0 || errno == ENOENT ? 0 : -errno;
-	} else {
-		/* What a process that was killed has left; nobody else is at work, by the lock. */
-		unlink(temporary);
-		error = write_all(temporary, text.data, text.len);
-		if (error == 0 && rename(temporary, path) != 0)
-			error = -errno;
-		if (error)
-			unlink(temporary);
-	}
+	error = text.len ? state_file_write(path, &text) : state_file_remove(path);
 	strbuf_free(&text);
 	return error;
 }
@@ -135,7 +93,7 @@ void made_tables_note(struct live *live, const struct plan plans[FAMILY_COUNT])
 			*made = true;
 			changed = true;
 		}
-	error = changed ? write_notes(live, &notes, path) : 0;
+	error = changed ? write_notes(&notes, path) : 0;
 	if (error)
 		strbuf_addf(&live->warnings, "%s cannot be written (%s): tables that are new now will stay behind, empty\n",
 			    path, strerror(-error));
@@ -183,5 +141,5 @@ void made_tables_clear(struct live *live)
 			}
 	/* A note that cannot be taken back is looked at again, and does no harm. */
 	if (changed)
-		(void)write_notes(live, &notes, path);
+		(void)write_notes(&notes, path);
 }
