@@ -25,11 +25,13 @@
 #include <stdint.h>
 
 #define LIVE_RUN_DIRECTORY "/run/peerwall"
+#define LIVE_STATE_DIRECTORY "/var/lib/peerwall"
 
 struct live_options {
 	const enum backend *backend;    /* NULL: the one in use */
 	const char *tools_directory;    /* NULL: the fixed list */
 	const char *run_directory;      /* for lock files, and notes on the tables that we made */
+	const char *state_directory;    /* for the record of the last change */
 	const char *xtables_lock;       /* the legacy tools' lock file */
 	unsigned lock_limit;            /* how long to wait for locks */
 	unsigned tool_limit;            /* how long a tool may take */
@@ -62,6 +64,9 @@ struct live {
 bool live_open(struct live *live, const struct live_options *options, enum live_purpose purpose, struct sources *sources,
 	       struct arena *arena, struct diags *diags, struct failure *failure);
 void live_close(struct live *live);
+
+/* peerwall's own lock alone: for what changes no rules. */
+bool live_lock(struct lock *lock, const struct live_options *options, enum lock_kind kind, struct failure *failure);
 
 /* Reads the rules once more. A failure is worded with the kind given. */
 bool live_read(struct live *live, struct ruleset out[FAMILY_COUNT], enum failure_kind kind);

@@ -26,6 +26,7 @@ enum exit_code {
 	EXIT_PARTLY = 9,     /* status: only a part of it is loaded */
 	EXIT_REFUSED = 10,   /* trace: the packet does not get through */
 	EXIT_UNDECIDED = 11, /* trace: the rules alone do not tell whether it does */
+	EXIT_UNDONE = 12,    /* confirm, apply --confirm: nobody confirmed the change in time, it was undone */
 };
 
 struct subcommand {
@@ -39,6 +40,8 @@ extern const struct subcommand cmd_compile;
 extern const struct subcommand cmd_lint;
 extern const struct subcommand cmd_apply;
 extern const struct subcommand cmd_down;
+extern const struct subcommand cmd_confirm;
+extern const struct subcommand cmd_rollback;
 extern const struct subcommand cmd_status;
 extern const struct subcommand cmd_diff;
 extern const struct subcommand cmd_trace;

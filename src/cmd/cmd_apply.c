@@ -1,6 +1,8 @@
 #include "claims.h"
 #include "live_command.h"
 
+#include <peerwall/recorded_change.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +14,8 @@ static const char help[] =
 	"other programs are never touched. Applying what is in force already changes nothing.\n"
 	"\n"
 	"options:\n"
+	"  --confirm SECONDS    undo it after that time, unless `peerwall confirm` or, at a terminal, the key y comes first;\n"
+	"                       also if this process is killed or its session ends\n"
 	"  --dry-run            show the commands and payloads, and run none of them\n"
 	"  -W NAME, -W no-NAME  switch a check on or off (`peerwall lint --help` lists them; those about rules of others\n"
 	"                       that do no harm, and about what apply puts right, are off)\n"
@@ -22,14 +26,17 @@ static const char help[] =
 	"  0  in force\n"
 	"  1  the policy is wrong; nothing was changed\n"
 	"  2  the command line is wrong\n"
-	"  3  what is loaded stands against it, or two policies claim one interface; nothing was changed\n"
+	"  3  what is loaded stands against it, two policies claim one interface, or an earlier change waits to be\n"
+	"     confirmed; nothing was changed\n"
 	"  4  it failed and was undone\n"
 	"  5  no rights, no tool, no lock, no such table in this kernel; nothing was changed\n"
 	"  6  it failed and could not be undone whole; what is left was said\n"
+	"  12 nobody confirmed it in time: it was undone (at a terminal; elsewhere it does not wait for that)\n"
 	"\n"
 	"examples:\n"
 	"  peerwall apply /etc/peerwall/wg1.pw\n"
 	"  peerwall apply /etc/peerwall/*.pw\n"
+	"  peerwall apply --confirm 60 wg1.pw            (over the very link that it is about)\n"
 	"  peerwall apply --dry-run wg1.pw\n"
 	"  PostUp = peerwall apply /etc/peerwall/%i.pw        (in wg-quick's configuration)\n";
 
@@ -98,17 +105,23 @@ static void find_damaged(struct live_command *command, const struct change *chan
 	}
 }
 
-/* What was done to each interface. `changed` are those that had to be. */
-static void report(struct live_command *command, const struct change *change, const struct name_list *loaded,
-		   const struct name_list *changed)
+struct applied {
+	const struct change *change;
+	struct name_list loaded;  /* before */
+	struct name_list changed; /* those that had to be */
+};
+
+/* What was done to each interface. */
+static void report(struct live_command *command, const void *context)
 {
+	const struct applied *applied = context;
 	struct intern was_loaded, was_changed, was_damaged;
 	struct name_list damaged = {0};
 
-	find_damaged(command, change, &damaged);
+	find_damaged(command, applied->change, &damaged);
 	index_names(&was_damaged, &damaged, &command->input.arena);
-	index_names(&was_loaded, loaded, &command->input.arena);
-	index_names(&was_changed, changed, &command->input.arena);
+	index_names(&was_loaded, &applied->loaded, &command->input.arena);
+	index_names(&was_changed, &applied->changed, &command->input.arena);
 	vec_each(unit, &command->units.items) {
 		struct strbuf counts = STRBUF_EMPTY;
 
@@ -142,30 +155,9 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 	return EXIT_FINE;
 }
 
-static int load(struct live_command *command, const struct change *change, const struct name_list *loaded)
-{
-	struct name_list changed = {0};
-	sigset_t before;
-	int code;
-
-	change_interfaces(&changed, &command->live, change);
-	signals_hold(&before);
-	if (change_run(&command->live, change)) {
-		report(command, change, loaded, &changed);
-		/* The rules are in force, whether or not anybody could be told: that is what the exit code says. */
-		if (fflush(stdout) != 0) {
-			clearerr(stdout);
-			print_error("cannot write to standard output; the rules are in force");
-		}
-	}
-	code = live_command_end(command, failure_exit_code(&command->failure));
-	signals_release(&before);
-	return code;
-}
-
 static int apply(struct live_command *command, bool *ended)
 {
-	struct name_list loaded = {0};
+	struct applied applied = {0};
 	struct change change;
 	int code;
 
@@ -178,8 +170,10 @@ static int apply(struct live_command *command, bool *ended)
 		code = live_command_open(command, command->dry_run ? LIVE_PLAN : LIVE_LOAD);
 	if (code != EXIT_FINE)
 		return code;
-	live_command_loaded(command, &loaded);
-	if (!claims_check_loaded(&command->units, &loaded, &command->input.arena, &command->input.diags))
+	if (!command->dry_run && !recorded_change_may_begin(&command->live))
+		return failure_exit_code(&command->failure);
+	live_command_loaded(command, &applied.loaded);
+	if (!claims_check_loaded(&command->units, &applied.loaded, &command->input.arena, &command->input.diags))
 		return EXIT_CONFLICT;
 	code = check_policies(command);
 	if (code != EXIT_FINE)
@@ -188,14 +182,17 @@ static int apply(struct live_command *command, bool *ended)
 	if (command->dry_run)
 		return show_dry_run(command, &change);
 	*ended = true;
-	return load(command, &change, &loaded);
+	applied.change = &change;
+	change_interfaces(&applied.changed, &command->live, &change);
+	return live_command_change(command, &change, report, &applied);
 }
 
 static int run(int argc, char **argv)
 {
 	struct live_command command;
 	bool ended = false;
-	int code = live_command_begin(&command, &cmd_apply, LIVE_OPTION_DRY_RUN | LIVE_OPTION_CHECKS, argc, argv);
+	int code = live_command_begin(&command, &cmd_apply, LIVE_OPTION_DRY_RUN | LIVE_OPTION_CHECKS | LIVE_OPTION_CONFIRM,
+				      argc, argv);
 
 	if (code == EXIT_FINE)
 		code = apply(&command, &ended);

@@ -1,5 +1,7 @@
 #include "live_command.h"
 
+#include <peerwall/recorded_change.h>
+
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -15,6 +17,8 @@ static const char help[] =
 	"\n"
 	"options:\n"
 	"  --all                everything that peerwall has loaded\n"
+	"  --confirm SECONDS    undo it after that time, unless `peerwall confirm` or, at a terminal, the key y comes first;\n"
+	"                       also if this process is killed or its session ends\n"
 	"  --dry-run            show the commands and payloads, and run none of them\n"
 	LIVE_OPTIONS_HELP
 	"\n"
@@ -22,10 +26,12 @@ static const char help[] =
 	"  0  down\n"
 	"  1  the policy is wrong or missing; nothing was changed\n"
 	"  2  the command line is wrong\n"
-	"  3  the live rules cannot be read, or are in both backends; nothing was changed\n"
+	"  3  the live rules cannot be read, or are in both backends, or an earlier change waits to be confirmed;\n"
+	"     nothing was changed\n"
 	"  4  it failed and was undone: what was up is up\n"
 	"  5  no rights, no tool, no lock; nothing was changed\n"
 	"  6  it failed and could not be undone whole; what is left was said\n"
+	"  12 nobody confirmed it in time: it was undone (at a terminal; elsewhere it does not wait for that)\n"
 	"\n"
 	"examples:\n"
 	"  peerwall down wg1\n"
@@ -117,23 +123,13 @@ static void select_loaded(struct live_command *command, const struct name_list *
 	}
 }
 
-static int unload(struct live_command *command, const struct change *change)
+static void report(struct live_command *command, const void *context)
 {
-	sigset_t before;
-	int code;
+	const struct change *change = context;
 
-	signals_hold(&before);
-	if (change_run(&command->live, change)) {
-		vec_each(name, &change->interfaces.items)
-			print_line("%s: down", *name);
-		if (fflush(stdout) != 0) {
-			clearerr(stdout);
-			print_error("cannot write to standard output; the rules are gone");
-		}
-	}
-	code = live_command_end(command, failure_exit_code(&command->failure));
-	signals_release(&before);
-	return code;
+	(void)command;
+	vec_each(name, &change->interfaces.items)
+		print_line("%s: down", *name);
 }
 
 static int down(struct live_command *command, bool *ended)
@@ -147,6 +143,8 @@ static int down(struct live_command *command, bool *ended)
 	code = live_command_open(command, command->dry_run ? LIVE_LOOK : LIVE_UNLOAD);
 	if (code != EXIT_FINE)
 		return code;
+	if (!command->dry_run && !recorded_change_may_begin(&command->live))
+		return failure_exit_code(&command->failure);
 	vec_each(operand, &command->operands) {
 		code = collect_names(command, *operand, &names);
 		if (code != EXIT_FINE)
@@ -170,14 +168,15 @@ static int down(struct live_command *command, bool *ended)
 		return EXIT_FINE;
 	}
 	*ended = true;
-	return unload(command, &change);
+	return live_command_change(command, &change, report, &change);
 }
 
 static int run(int argc, char **argv)
 {
 	struct live_command command;
 	bool ended = false;
-	int code = live_command_begin(&command, &cmd_down, LIVE_OPTION_DRY_RUN | LIVE_OPTION_ALL, argc, argv);
+	int code = live_command_begin(&command, &cmd_down, LIVE_OPTION_DRY_RUN | LIVE_OPTION_ALL | LIVE_OPTION_CONFIRM, argc,
+				      argv);
 
 	if (code == EXIT_FINE)
 		code = down(&command, &ended);

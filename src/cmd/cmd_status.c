@@ -1,8 +1,10 @@
+#include "change_text.h"
 #include "drift_text.h"
 #include "live_command.h"
 
 #include <peerwall/report.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -295,7 +297,7 @@ static json_t *family_json(const struct family_status *status, enum family famil
 	return object;
 }
 
-static void print_json(struct live_command *command, const struct status_list *list)
+static void print_json(struct live_command *command, const struct status_list *list, json_t *change)
 {
 	json_t *root = json_object(), *interfaces = json_array();
 	struct strbuf text = STRBUF_EMPTY;
@@ -315,14 +317,44 @@ static void print_json(struct live_command *command, const struct status_list *l
 	json_object_set_new(root, "version", json_integer(LIVE_JSON_VERSION));
 	json_object_set_new(root, "backend", json_string(backend_name(command->live.backend)));
 	json_object_set_new(root, "interfaces", interfaces);
+	json_object_set_new(root, "change", change);
 	json_object_set_new(root, "exitCode", json_integer(exit_code(list)));
 	json_print(&text, root);
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);
 }
 
+static void print_change(const struct record *record, enum change_situation situation)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (situation == SITUATION_NONE)
+		return;
+	change_describe_situation(&text, record, situation);
+	print_line("%s", strbuf_str(&text));
+	if (*change_advice(situation))
+		printf("  %s\n", change_advice(situation));
+	strbuf_free(&text);
+}
+
+/* What became of the last change. A record that cannot be read is warned of: what it would say may matter. */
+static enum change_situation find_change(struct live_command *command, struct record *record)
+{
+	int error = record_read(record, &command->options, &command->input.arena);
+
+	if (error == 0)
+		return change_situation(record, &command->options, &command->input.arena);
+	if (error != -ENOENT)
+		strbuf_addf(&command->live.warnings, "the record of the last change in %s cannot be read: %s\n",
+			    command->options.state_directory,
+			    error == -EBADMSG ? "it is not one of this version" : strerror(-error));
+	return SITUATION_NONE;
+}
+
 static int status(struct live_command *command)
 {
+	enum change_situation situation;
+	struct record record;
 	struct status_list list = {0};
 	struct survey of_policies, of_names;
 	struct name_list names = {0};
@@ -349,10 +381,13 @@ static int status(struct live_command *command)
 		survey_add(&of_names, *name, NULL);
 	survey_run(&of_policies, true, &list);
 	survey_run(&of_names, false, &list);
-	if (command->json)
-		print_json(command, &list);
-	else
+	situation = find_change(command, &record);
+	if (command->json) {
+		print_json(command, &list, change_json(&record, situation));
+	} else {
 		print_text(command, &list);
+		print_change(&record, situation);
+	}
 	return exit_code(&list);
 }
 

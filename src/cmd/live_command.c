@@ -1,7 +1,10 @@
 #include "live_command.h"
 
 #include "claims.h"
+#include "confirmation.h"
 #include "options.h"
+
+#include <peerwall/recorded_change.h>
 
 #include <errno.h>
 #include <stdarg.h>
@@ -15,7 +18,7 @@
 #define SECONDS_MAX 86400
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
-       FLAG_ALL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST,
+       FLAG_ALL, FLAG_CONFIRM, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST,
        FLAG_COUNT };
 
 static const struct {
@@ -31,6 +34,7 @@ static const struct {
 	[FLAG_COLOUR] = {{"color", 0, true}, 0},
 	[FLAG_DRY_RUN] = {{"dry-run", 0, false}, LIVE_OPTION_DRY_RUN},
 	[FLAG_ALL] = {{"all", 0, false}, LIVE_OPTION_ALL},
+	[FLAG_CONFIRM] = {{"confirm", 0, true}, LIVE_OPTION_CONFIRM},
 	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
 	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
 	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
@@ -135,6 +139,7 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		return EXIT_FINE;
 	case FLAG_RUN_DIR:
 		command->options.run_directory = value;
+		command->options.state_directory = value;
 		return EXIT_FINE;
 	case FLAG_WAIT:
 		if (!parse_seconds(value, &command->options.lock_limit))
@@ -153,6 +158,11 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		return EXIT_FINE;
 	case FLAG_ALL:
 		command->all = true;
+		return EXIT_FINE;
+	case FLAG_CONFIRM:
+		if (!parse_seconds(value, &command->confirm_limit) || command->confirm_limit == 0)
+			return usage_error(subcommand, "--confirm wants a number of seconds, above 0 and up to %d, not '%s'",
+					   SECONDS_MAX, value);
 		return EXIT_FINE;
 	case FLAG_FORMAT:
 		if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
@@ -212,6 +222,7 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 		.subcommand = subcommand,
 		.options = {
 			.run_directory = LIVE_RUN_DIRECTORY,
+			.state_directory = LIVE_STATE_DIRECTORY,
 			/* iptables(8): its own default, and the variable that its tools heed. */
 			.xtables_lock = lock && *lock ? lock : "/run/xtables.lock",
 			.lock_limit = LOCK_LIMIT_DEFAULT,
@@ -287,6 +298,47 @@ void describe_counts(struct strbuf *out, const struct live *live, const struct r
 			strbuf_addf(out, "%s%s %zu rule%s", f ? ", " : "", family_name((enum family)f), count,
 				    count == 1 ? "" : "s");
 	}
+}
+
+/* ---- changes ---- */
+
+/* The rules are in force, whether or not anybody could be told: that is what the exit code says. */
+static void flush_report(void)
+{
+	if (fflush(stdout) == 0)
+		return;
+	clearerr(stdout);
+	print_error("cannot write to standard output; the change is made");
+}
+
+static void announce(const struct live_command *command)
+{
+	print_line("this is undone in %g s unless it is confirmed: by `peerwall confirm`, best through a new connection, since "
+		   "those that are open stay open", command->confirm_limit / 1000.0);
+}
+
+int live_command_change(struct live_command *command, const struct change *change,
+			void (*report)(struct live_command *command, const void *context), const void *context)
+{
+	struct live_options options = command->options;
+	bool waits = false;
+	struct record record;
+	sigset_t before;
+	int code;
+
+	signals_hold(&before);
+	if (recorded_change_run(&command->live, change, command->subcommand->name, command->confirm_limit, &record)) {
+		waits = record.id && command->confirm_limit;
+		report(command, context);
+		if (waits)
+			announce(command);
+		flush_report();
+	}
+	code = live_command_end(command, failure_exit_code(&command->failure));
+	if (waits && confirmation_can_ask())
+		code = confirmation_wait(&options, record.id);
+	signals_release(&before);
+	return code;
 }
 
 /* ---- the end ---- */

@@ -23,7 +23,7 @@
 	"  -D NAME=VALUE        the value of $NAME in the policies\n"                    \
 	"  --backend nft|legacy which backend of iptables; without it, the one in use\n" \
 	"  --tools DIR          where iptables' tools are (absolute, root's own)\n"      \
-	"  --run-dir DIR        where the lock and notes are (/run/peerwall)\n"                      \
+	"  --run-dir DIR        where locks, notes and records are (/run/peerwall, /var/lib/peerwall)\n" \
 	"  --wait SECONDS       how long to wait for locks (10)\n"                       \
 	"  --timeout SECONDS    how long a tool may take (60)\n"                          \
 	"  --color WHEN         auto, always or never\n"
@@ -33,7 +33,7 @@
 
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
-		   LIVE_OPTION_TRACE = 16 };
+		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32 };
 
 struct live_command {
 	const struct subcommand *subcommand;
@@ -43,6 +43,7 @@ struct live_command {
 	enum backend wanted_backend;
 	struct check_settings checks;
 	bool dry_run, all, json;
+	unsigned confirm_limit; /* milliseconds to confirm the change; 0: it stays */
 	bool from_snapshots; /* --snapshot was given */
 	VEC(const char *) policies, hosts; /* --policy, --host */
 	VEC(const char *) operands;
@@ -58,6 +59,13 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 int live_command_compile(struct live_command *command);
 
 int live_command_open(struct live_command *command, enum live_purpose purpose);
+
+/*
+ * Makes the change, with a record of it, and calls `report` if it was made; then live_command_end(), and if it is to be
+ * confirmed and there is somebody to ask, waits for the answer. The exit code. `command` is over then.
+ */
+int live_command_change(struct live_command *command, const struct change *change,
+			void (*report)(struct live_command *command, const void *context), const void *context);
 
 /* Prints diagnostics, warnings and the failure on standard error, frees, and returns the exit code. */
 int live_command_end(struct live_command *command, int code);

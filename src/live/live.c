@@ -152,28 +152,46 @@ static bool find_backend(struct live *live, enum live_purpose purpose)
 
 /* ---- opening and closing ---- */
 
-static bool take_own_lock(struct live *live, enum live_purpose purpose)
+static bool check_rights(struct failure *failure)
 {
-	const char *directory = live->options.run_directory;
-	const char *path = arena_printf(live->arena, "%s/lock", directory);
-	bool changes = purpose == LIVE_LOAD || purpose == LIVE_UNLOAD;
-	int error = lock_directory_prepare(directory);
+	if (geteuid() == 0)
+		return true;
+	failure_set(failure, FAILURE_SYSTEM, "only root may read and change the kernel's rules");
+	failure_note(failure, "try `sudo peerwall ...`; `peerwall compile` and `peerwall lint` need no rights");
+	return false;
+}
 
+bool live_lock(struct lock *lock, const struct live_options *options, enum lock_kind kind, struct failure *failure)
+{
+	const char *directory = options->run_directory;
+	const char *path = arena_printf(failure->arena, "%s/lock", directory);
+	int error;
+
+	if (!check_rights(failure))
+		return false;
+	error = lock_directory_prepare(directory);
 	if (error == -EPERM)
-		return failure_set(live->failure, FAILURE_SYSTEM,
+		return failure_set(failure, FAILURE_SYSTEM,
 				   "%s: others than root may write there; locks in it would be worth nothing", directory);
 	if (error)
-		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", directory, strerror(-error));
-	error = lock_acquire(&live->own_lock, path, changes ? LOCK_EXCLUSIVE : LOCK_SHARED, live->options.lock_limit);
+		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", directory, strerror(-error));
+	error = lock_acquire(lock, path, kind, options->lock_limit);
 	if (error == -ETIMEDOUT) {
-		failure_set(live->failure, FAILURE_SYSTEM, "another peerwall has held %s for %g seconds", path,
-			    live->options.lock_limit / 1000.0);
-		failure_note(live->failure, "nothing was changed; --wait SECONDS waits longer");
+		failure_set(failure, FAILURE_SYSTEM, "another peerwall has held %s for %g seconds", path,
+			    options->lock_limit / 1000.0);
+		failure_note(failure, "nothing was changed; --wait SECONDS waits longer");
 		return false;
 	}
 	if (error)
-		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", path, strerror(-error));
+		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", path, strerror(-error));
 	return true;
+}
+
+static bool take_own_lock(struct live *live, enum live_purpose purpose)
+{
+	bool changes = purpose == LIVE_LOAD || purpose == LIVE_UNLOAD;
+
+	return live_lock(&live->own_lock, &live->options, changes ? LOCK_EXCLUSIVE : LOCK_SHARED, live->failure);
 }
 
 /* From here on the legacy tools of others wait; what they changed before is read now. */
@@ -196,11 +214,8 @@ bool live_open(struct live *live, const struct live_options *options, enum live_
 		.arena = arena, .sources = sources, .diags = diags, .failure = failure, .options = *options,
 		.warnings = STRBUF_EMPTY, .own_lock = LOCK_FREE, .tools_lock = LOCK_FREE,
 	};
-	if (geteuid() != 0) {
-		failure_set(failure, FAILURE_SYSTEM, "only root may read and change the kernel's rules");
-		failure_note(failure, "try `sudo peerwall ...`; `peerwall compile` and `peerwall lint` need no rights");
+	if (!check_rights(failure))
 		return false;
-	}
 	live->has_family[FAMILY_IPV4] = true;
 	live->has_family[FAMILY_IPV6] = kernel_has_ipv6();
 	if (!live->has_family[FAMILY_IPV6])

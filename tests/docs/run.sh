@@ -6,7 +6,7 @@
 #   pw error [NAME]    one that does not compile (status 1)
 #   pw warning [NAME]  one that compiles; something may be said
 #   text               right behind one of these: what exactly is said; elsewhere, not looked at
-#   console [root]     "$ COMMAND" lines and their output, both streams; "..." stands for any lines. A command has to
+#   console [root]     "$ COMMAND" lines and their output, both streams; "..." stands for any lines, or part of one. A command has to
 #                      succeed, unless "$?" or "||" in it shows that it need not
 #   sh [root]          commands without their output; they have to succeed
 #   ini                wg-quick's configuration: its hooks run, %i being wg1

@@ -1,8 +1,8 @@
 #!/bin/bash
 # Runs the blocks of one document in order, in a host of their own: sandbox.sh DIRECTORY, as root within `unshare -mn`,
 # or as anybody, then without the blocks that need root. DIRECTORY/plan lists the blocks; DIRECTORY/tree is their
-# working directory. Blocks that do not ask for root run as nobody. /etc, /run, /usr/local
-# and the network are the host's own.
+# working directory. Blocks that do not ask for root run as nobody. /etc, /run, /usr/local,
+# /var/lib and the network are the host's own.
 set -u
 directory=$1
 blocks=$directory/blocks
@@ -15,6 +15,7 @@ if [ "$(id -u)" = 0 ]; then
 		mount --bind "$directory/etc" /etc &&
 		mount -t tmpfs tmpfs /run &&
 		mount -t tmpfs tmpfs /usr/local &&
+		mount -t tmpfs tmpfs /var/lib &&
 		ip link set lo up || exit 1
 	mkdir -p /etc/peerwall
 	chown -R nobody: "$directory/tree"

@@ -28,7 +28,7 @@ expect() {
 	fi
 }
 
-expect wrong "docs: 0 passed, 11 failed" <<'EOF'
+expect wrong "docs: 0 passed, 13 failed" <<'EOF'
 ```pw
 interface wg1 { expose 22 to 10.1.1.4 }
 ```
@@ -61,6 +61,10 @@ two
 $ printf 'one\ntwo\n'
 ...
 one
+$ echo one of two
+one ... three
+$ echo one of two
+...of ... one
 $ echo one; false
 ...
 $ echo one \
@@ -85,7 +89,7 @@ PostUp = peerwall aply /etc/peerwall/%i.pw
 ```
 EOF
 
-expect right "docs: 9 passed, 0 failed" <<'EOF'
+expect right "docs: 10 passed, 0 failed" <<'EOF'
 ```pw wg1.pw
 interface wg1 { expose tcp 22 to 10.1.1.4 }
 ```
@@ -110,6 +114,8 @@ $ printf 'one\ntwo\nthree\n'
 ...
 two
 ...
+$ echo one of two and three
+one ... two... three
 $ false || echo "exit code $?"
 exit code 1
 $ echo one \

@@ -94,6 +94,7 @@ remember() {
 exits() { [ "$status" = "$1" ] || { echo "exit status $status, not $1"; return 1; }; }
 says() { grep -qF -- "$1" "$work/out" "$work/err" || { echo "does not say: $1"; return 1; }; }
 says_not() { ! grep -qF -- "$1" "$work/out" "$work/err" || { echo "says: $1"; return 1; }; }
+in_json() { jq -e "$1" "$work/out" >/dev/null || { echo "not so in the JSON: $1"; return 1; }; }
 rules_as_before() { rules >"$work/now"; diff "$work/before" "$work/now"; }
 foreign_as_before() { foreign_rules >"$work/now"; diff "$work/before" "$work/now"; }
 nothing_of_ours() { ! own_rules | grep -v '^FAMILY'; }

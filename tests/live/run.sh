@@ -13,7 +13,7 @@ skip() {
 }
 
 [ "$(id -u)" = 0 ] || skip "live tests need root"
-for tool in ip nsenter unshare setpriv flock jq nft iptables-nft-save iptables-legacy-save ip6tables-nft-save \
+for tool in ip nsenter unshare setpriv flock jq nft python3 iptables-nft-save iptables-legacy-save ip6tables-nft-save \
 	ip6tables-legacy-save; do
 	command -v "$tool" >/dev/null || skip "live tests need $tool"
 done
@@ -33,6 +33,8 @@ clean_up() {
 		kill "$process" 2>/dev/null
 	done
 	for name in $hosts; do
+		# A watcher waits for its time, whatever became of the test.
+		ip netns pids "$name" 2>/dev/null | xargs -r kill -KILL 2>/dev/null
 		ip netns del "$name" 2>/dev/null
 	done
 	rm -rf "$work"

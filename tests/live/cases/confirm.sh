@@ -1,0 +1,348 @@
+# G6: a change undoes itself, all tables and both families, unless it is confirmed; whatever becomes of who made it.
+# shellcheck shell=sh disable=SC2154,SC2034
+
+old="$policies/old.pw"
+new="$policies/new.pw"
+printf 'interface wg1 {\n\texpose tcp 22 to 10.1.1.0/24, fd00:1::/64\n}\n' >"$old"
+printf 'interface wg1, wg2 {\n\texpose tcp 2222 to 10.1.1.0/24\n\totherwise reject\n}\n' >"$new"
+
+# Until the command succeeds, for 10 s.
+within() {
+	within_tries=0
+	until "$@" >/dev/null 2>&1; do
+		within_tries=$((within_tries + 1))
+		[ $within_tries -lt 100 ] || { "$@"; return 1; }
+		sleep 0.1
+	done
+}
+no_watcher() { ! ip netns pids "$host" | xargs -r ps -o comm= -p | grep -x peerwall-undo; }
+watcher() { ip netns pids "$host" | while read -r process; do
+	[ "$(cat "/proc/$process/comm")" != peerwall-undo ] || echo "$process"; done; }
+undone() { within rules_as_before && within no_watcher; }
+
+new_host
+load_foreign docker wg-quick ufw
+remember
+cp "$work/before" "$work/nothing"
+
+# ---- time ----
+
+pw apply --confirm 0.7 "$old"
+check "apply --confirm" exits 0
+check "it is said that it will be undone" says "this is undone in 0.7 s unless it is confirmed"
+check "it is in force" something_of_ours
+pw status "$old"
+check "status: it is up" exits 0
+check "status: it waits" says "waits to be confirmed: it is undone in 1 s"
+pw status --format json
+check "status: JSON has it" in_json '.change.situation == "waiting" and .change.interfaces == ["wg1"] and .change.secondsLeft == 1'
+check "G6: an up undoes itself" undone
+pw status
+check "status: it was undone" says "nobody confirmed it in time"
+pw confirm
+check "confirm comes too late" exits 12
+pw rollback
+check "there is nothing to roll back then" exits 3
+
+pw apply "$old"
+remember
+pw status --format json
+check "without --confirm nothing waits" in_json '.change == null'
+pw apply --confirm 0.7 "$new"
+check "a reload, one interface more" exits 0
+check "G6: a reload undoes itself" undone
+pw down --confirm 0.7 --all
+check "a down" exits 0
+check "it is down" nothing_of_ours
+check "G6: a down undoes itself" undone
+
+# ---- confirm ----
+
+pw apply --confirm 1.5 "$new"
+pw confirm
+check "confirm" exits 0
+check "confirm: it is said" says "is confirmed"
+check "confirm: the watcher ends" within no_watcher
+pw status "$new"
+check "confirm: it stays up" exits 0
+check "confirm: status has nothing to say of it" says_not "confirm"
+pw confirm
+check "confirm twice" exits 0
+check "confirm twice: it is said" says "nothing waits to be confirmed"
+pw rollback
+check "rollback behind confirm" exits 0
+check "rollback behind confirm: as before" rules_as_before
+pw rollback
+check "rollback twice" exits 3
+check "rollback twice: it is said" says "was undone already"
+pw apply --confirm 60 "$old"
+check "nothing to do waits for nothing" says_not "unless"
+pw confirm
+check "nothing to do: nothing to confirm" exits 12
+
+# ---- rollback ----
+
+pw apply --confirm 60 "$new"
+pw rollback --dry-run
+check "rollback --dry-run" exits 0
+check "rollback --dry-run shows payloads" says "restore --noflush"
+pw status "$new"
+check "rollback --dry-run does nothing" says "waits to be confirmed"
+pw rollback
+check "rollback" exits 0
+check "rollback: wg1 is told of" says "wg1: up, as before"
+check "rollback: wg2 is told of" says "wg2: down, as before"
+check "rollback: as before" rules_as_before
+check "rollback: the watcher ends" within no_watcher
+pw down wg1
+pw rollback
+check "rollback of a down" rules_as_before
+
+# ---- one at a time ----
+
+pw apply --confirm 60 "$new"
+remember
+for attempt in "apply $old" "apply $new" "apply --confirm 5 $old" "down wg1" "down --all"; do
+	# shellcheck disable=SC2086 # words
+	pw $attempt
+	refused 3 "while one waits: $(basename "$attempt")"
+	check "while one waits: it is said" says "waits to be confirmed, and is undone in"
+done
+pw apply --dry-run "$old"
+check "while one waits: a dry run" exits 0
+pw rollback
+
+# ---- whatever becomes of who made it ----
+
+# half_way: an apply that stands in its third load; $victim is its process.
+half_way() {
+	make_tools
+	make_tool "$v4" "$(nth_call count)" "[ \$n != 3 ] || exec sleep 60" "exec $(real "$v4") \"\$@\""
+	# shellcheck disable=SC2086
+	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$@" </dev/null \
+		>"$work/out" 2>"$work/err" &
+	victim=$!
+	within grep -qx 3 "$tools/count"
+}
+v4="iptables-$backend-restore"
+pw_options=
+pw apply "$old"
+remember
+
+half_way --confirm 60 "$new"
+kill -KILL $victim
+wait $victim 2>/dev/null
+make_tools # those that work: what was started with the others is to be undone with them
+rm -f "$tools/../tools$((tools_count - 1))/$v4"
+cp "$tools/$v4" "$work/tools$((tools_count - 1))/"
+pw_options=
+check "killed half-way: undone at once" undone
+pw status "$old"
+check "killed half-way: status tells" says "killed on the way"
+
+half_way "$new"
+kill -KILL $victim
+wait $victim 2>/dev/null
+pw_options=
+pw status
+check "killed half-way without a watcher: status tells" says "was interrupted, and may be half done"
+check "killed half-way without a watcher: and what to do" says "peerwall rollback"
+pw confirm
+check "killed half-way: that is nothing to confirm" exits 3
+pw rollback
+check "killed half-way: rollback" exits 0
+check "killed half-way: as before" rules_as_before
+
+half_way "$new"
+kill -KILL $victim
+wait $victim 2>/dev/null
+pw_options=
+pw apply "$new"
+check "killed half-way: apply" exits 0
+pw status "$new"
+check "killed half-way: apply puts it right" exits 0
+check "killed half-way: that settles it" says_not "interrupted"
+pw rollback
+check "killed half-way: rollback goes back to what was whole" rules_as_before
+
+pw apply --confirm 1 "$new"
+kill -KILL "$(watcher)"
+pw status
+check "the watcher is killed: status tells" says "was never confirmed, and the process that would undo it is gone"
+pw apply "$new"
+check "the watcher is killed: apply may" exits 0
+pw rollback
+check "the watcher is killed: rollback" exits 0
+check "the watcher is killed: as before" rules_as_before
+pw apply --confirm 1 "$new"
+kill -KILL "$(watcher)"
+printf 'interface wg3 {\n\texpose tcp 3333 to 10.1.1.0/24\n}\n' >"$policies/third.pw"
+pw apply "$policies/third.pw"
+check "another change behind one that nobody confirmed" exits 0
+pw status
+check "status tells that one is unconfirmed" says "was never confirmed"
+pw rollback
+check "rollback goes back before both" rules_as_before
+pw apply --confirm 1 "$new"
+kill -KILL "$(watcher)"
+pw confirm
+check "what nobody watches can be confirmed" exits 0
+pw rollback
+
+pw apply --confirm 60 "$new"
+kill -TERM "$(watcher)"
+check "a watcher that is told to end undoes at once" undone
+
+# ---- at a terminal ----
+
+# at_terminal KEYS ARGUMENT...
+at_terminal() {
+	keys=$1
+	shift
+	in_host python3 "$here/terminal.py" "$keys" "$program" apply --run-dir "$work/run" "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+at_terminal y --confirm 20 "$new"
+check "y keeps it" exits 0
+check "y: it is said" says "is confirmed"
+check "y: the watcher ends" within no_watcher
+pw status "$new"
+check "y: it is up" exits 0
+pw rollback
+at_terminal n --confirm 20 "$new"
+check "n undoes it" exits 12
+check "n: it is said" says "it was not wanted"
+check "n: as before" undone
+at_terminal "$(printf '\003')" --confirm 20 "$new"
+check "an interrupt undoes it" exits 12
+check "an interrupt: as before" undone
+at_terminal xq --confirm 1.5 "$new"
+check "other keys are no answer" exits 12
+check "other keys: as before" undone
+at_terminal early:yyy --confirm 1 "$new"
+check "what was typed before is no answer" exits 12
+check "typed before: as before" undone
+at_terminal hangup --confirm 1.5 "$new"
+pw status "$new"
+check "a terminal that goes away leaves it waiting" says "waits to be confirmed"
+check "G6: a terminal that goes away: undone" undone
+
+# ---- others meanwhile ----
+
+pw apply --confirm 1 "$new"
+in_host "iptables-$backend" -t nat -F DOCKER
+in_host "iptables-$backend" -t nat -A DOCKER -p tcp --dport 7777 -j DNAT --to-destination 172.18.0.3:7777
+in_host "iptables-$backend" -I FORWARD 1 -o docker0 -j DROP
+in_host "iptables-$backend" -t mangle -F PREROUTING
+foreign_rules >"$work/foreign"
+own_rules >"$work/own.now"
+sleep 1
+within no_watcher
+pw status "$old"
+check "others' changes meanwhile: what was before is up" exits 0
+foreign_rules >"$work/foreign.now"
+check "others' changes meanwhile: they stay" diff "$work/foreign" "$work/foreign.now"
+
+# ---- undoing is not easy ----
+
+pw apply "$old"
+remember
+make_tools
+pw apply --confirm 0.3 "$new"
+make_tool "$v4" 'cat >/dev/null; echo no today >&2; exit 1'
+pw_options=
+tells_trouble() { pw status; says "no today"; }
+check "undoing fails: status tells" within tells_trouble
+make_tool "$v4" "exec $(real "$v4") \"\$@\""
+check "undoing is tried again" undone
+
+# ---- restarted ----
+
+printf 'another-boot\n' >"$work/boot"
+# pw as after a restart of the machine: the rules are gone, and the kernel has another number for this boot.
+pw_restarted() {
+	subcommand=$1
+	shift
+	in_host unshare -m sh -c 'mount --bind "$1" /proc/sys/kernel/random/boot_id && shift && exec "$@"' - "$work/boot" \
+		"$program" "$subcommand" --run-dir "$work/run" "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+pw apply --confirm 600 "$new"
+kill -KILL "$(watcher)"
+in_host sh -c "for tool in iptables-$backend ip6tables-$backend; do
+	for table in mangle filter security nat raw; do \$tool -t \$table -F; \$tool -t \$table -X; done; done" 2>"$work/err"
+pw_restarted status
+check "restarted: status tells" says "the machine was restarted before anybody confirmed the change of wg1, wg2"
+pw_restarted confirm
+check "restarted: there is nothing to confirm" exits 3
+pw_restarted apply "$new"
+check "restarted: apply" exits 0
+pw_restarted status
+check "restarted: status remembers" says "was never confirmed"
+pw_restarted rollback
+check "restarted: rollback" exits 0
+pw_restarted status "$old"
+check "restarted: rollback loads what was there before" exits 0
+pw_restarted down --all
+
+# ---- where the record is ----
+
+pw_options=
+new_host
+load_foreign docker
+remember
+run="$work/run-bad"
+at_run() {
+	subcommand=$1
+	shift
+	in_host "$program" "$subcommand" --run-dir "$run" "$@" >"$work/out" 2>"$work/err"
+	status=$?
+}
+mkdir -m 700 "$run"
+at_run apply "$old"
+record=$(echo "$run"/change-*[0-9])
+check "the record is for root alone" test "$(stat -c %a "$record")" = 600
+at_run down wg1
+echo garbage >"$record"
+at_run status
+check "a record that is none: status warns" says "warning: the record of the last change"
+at_run confirm
+check "a record that is none: confirm" exits 5
+at_run rollback
+check "a record that is none: rollback" exits 5
+at_run apply --confirm 0.5 "$old"
+check "a record that is none is replaced" says "it is replaced"
+check "a record that is none: the change waits" says "this is undone in 0.5 s"
+check "a record that is none: undone" undone
+rm -f "$record"
+ln -s "$work/link-target" "$record"
+at_run apply --confirm 60 "$old"
+check "a symbolic link is replaced, not followed" test ! -e "$work/link-target"
+at_run rollback
+check "a symbolic link: rollback" undone
+rm -f "$record"
+mkdir "$record" "$record/full"
+at_run apply --confirm 60 "$old"
+refused 5 "no record, no change that waits"
+check "no record: it is said" says "without it this change could not be undone; nothing was changed"
+at_run apply "$old"
+check "no record, a change for good" exits 0
+check "no record: a warning" says "cannot be undone by"
+at_run down wg1
+at_run rollback
+check "no record: nothing to roll back" exits 5
+rm -rf "$run"
+
+pw rollback
+check "no change yet: nothing to roll back" exits 3
+pw confirm
+check "no change yet: nothing to confirm" exits 3
+for seconds in 0 -1 x 90000 ""; do
+	pw apply --confirm "$seconds" "$old"
+	check "--confirm '$seconds' is refused" exits 2
+done
+pw confirm wg1
+check "confirm takes no names" exits 2
+pw rollback wg1
+check "rollback takes no names" exits 2
+check "nothing is left running" no_watcher
