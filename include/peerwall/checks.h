@@ -96,7 +96,7 @@ const char *check_settings_nearest(const char *text);
  */
 bool checks_run(const struct check_input *input, const struct check_settings *settings, struct diags *diags);
 
-/* Is each error in the list a conflict with a snapshot, or a snapshot that cannot be read? */
+/* Is each error in the list a conflict with a snapshot, or a snapshot or a host file that cannot be read? */
 bool checks_only_conflicts(const struct diags *diags);
 
 #endif

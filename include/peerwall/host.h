@@ -45,7 +45,7 @@ struct host_route {
 struct host {
 	struct arena *arena;
 	bool has_addresses, has_routes; /* read, not inferred */
-	bool has_rules; /* ip-rule(8): more than the usual tables are asked for a route */
+	bool rules_read, has_rules;     /* ip-rule(8): more than the usual tables are asked for a route */
 	VEC(struct host_address) addresses;
 	VEC(struct host_route) routes;
 };

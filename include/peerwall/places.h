@@ -29,7 +29,7 @@ struct places {
 	bool addresses_known;              /* all of them */
 	bool routes_known;
 	struct addr_set types[TYPE_COUNT]; /* addresses that are certainly so; UNICAST has no list */
-	struct addr_set unclear;           /* addresses_known: these may be one or the other all the same */
+	struct addr_set unclear;           /* addresses_known: of these the kernel's version decides */
 	VEC(struct way) ways;              /* ascending, without a gap */
 };
 
@@ -42,6 +42,9 @@ void places_make(struct places *out, struct packet_space *space, const struct ho
 uint32_t places_as_sent(struct packet_space *space, const struct places *places);
 /* The packets whose way is possible for what DNAT has made of their destination. */
 uint32_t places_as_made(struct packet_space *space, const struct places *places);
+
+/* Sent to an address that the host is known to have: on the interface, or, if that is NULL, on any but the loopback. */
+uint32_t places_own(struct packet_space *space, const struct places *places, const char *interface);
 
 /* Those whose address in that field is certainly of the type, and those where it may be. */
 uint32_t places_certain(struct packet_space *space, const struct places *places, enum field field,

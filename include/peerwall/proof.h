@@ -29,7 +29,13 @@ struct proof_input {
 	bool nat_first;                /* nat's INPUT comes before security's: not so with the legacy tables */
 };
 
-/* True if nothing was left unproved. */
-bool proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags);
+enum proof_outcome {
+	PROOF_HOLDS,
+	PROOF_FINDS,    /* something: see the diagnostics */
+	PROOF_GIVES_UP, /* nothing may be concluded */
+};
+
+/* What was assumed is said in a diagnostic, and is no finding. */
+enum proof_outcome proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags);
 
 #endif

@@ -417,7 +417,7 @@ static bool is_conflict(enum diag_code code)
 {
 	const struct check *check = check_find(code);
 
-	return check ? check->conflict : strncmp(diag_code_info(code)->number, "PW2", 3) == 0;
+	return check ? check->conflict : code == CODE_HOST_FILE || strncmp(diag_code_info(code)->number, "PW2", 3) == 0;
 }
 
 bool checks_only_conflicts(const struct diags *diags)

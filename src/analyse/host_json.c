@@ -176,6 +176,7 @@ static bool read_array(struct host_reader *reader, const json_t *array)
 			ok = read_route(reader, object, family);
 			reader->host->has_routes = true;
 		} else if (json_object_get(object, "priority")) {
+			reader->host->rules_read = true;
 			reader->host->has_rules |= !is_usual(object);
 			ok = true;
 		} else if (json_object_get(object, "ifname")) {

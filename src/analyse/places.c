@@ -267,9 +267,21 @@ uint32_t places_possible(struct packet_space *space, const struct places *places
 	uint32_t certain = places_certain(space, places, field, type);
 	enum destination_type absent = space->family == FAMILY_IPV4 ? TYPE_ANYCAST : TYPE_BROADCAST;
 
-	if (type == TYPE_MULTICAST || type == absent)
+	if (type == TYPE_MULTICAST || type == absent || (type == TYPE_LOCAL && places->addresses_known))
 		return certain;
 	return packets_or(space, certain, open_places(space, places, field));
+}
+
+uint32_t places_own(struct packet_space *space, const struct places *places, const char *interface)
+{
+	struct addr_set set = {.family = space->family};
+
+	vec_each(address, &places->host->addresses)
+		if (address->addr.family == space->family && !is_loopback(address) &&
+		    (!interface || strcmp(address->interface, interface) == 0))
+			add_number(space->arena, &set, addr_to_number(&address->addr));
+	addr_set_normalise(&set);
+	return packets_addresses(space, FIELD_DST, &set);
 }
 
 static uint32_t elsewhere(struct packet_space *space)

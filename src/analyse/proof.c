@@ -8,7 +8,7 @@
 /* Whether a test was kept, as far as the interfaces seen so far tell. */
 struct verdict {
 	const struct assertion *assertion;
-	uint32_t tested;
+	uint32_t tested[PASSAGE_COUNT];
 	bool kept, undecided;   /* `can`: by some interface */
 	bool has_witness;
 	struct witness witness;
@@ -22,6 +22,7 @@ struct prover {
 	struct diags *diags;
 	uint32_t arriving;
 	uint32_t elsewhere;     /* to addresses that are taken for containers', as if they were this host's */
+	bool left_out;          /* some of these were, for that reason alone */
 	struct journey whole;   /* of new connections by the interface at hand, once somebody has asked */
 	bool has_whole;
 	VEC(struct verdict) tests;
@@ -81,7 +82,10 @@ static void collect_elsewhere(struct addr_set *out, const struct ruleset *applie
 /* Last of all, when little or nothing is left: many addresses beside many translations are a large set. */
 static uint32_t but_elsewhere(struct prover *prover, uint32_t packets)
 {
-	return packets_minus(&prover->space, packets, prover->elsewhere);
+	uint32_t rest = packets_minus(&prover->space, packets, prover->elsewhere);
+
+	prover->left_out |= rest != packets;
+	return rest;
 }
 
 /* ---- nothing undeclared ---- */
@@ -125,7 +129,7 @@ static struct witness find_witness(struct prover *prover, const struct passages 
 {
 	enum passage passage = among->packets[PASSAGE_AS_SENT] != DIAGRAM_NONE ? PASSAGE_AS_SENT : PASSAGE_TRANSLATED;
 
-	return witness_find(&prover->space, among->packets[passage], in, tracking, passage);
+	return witness_find(&prover->space, &prover->places, among->packets[passage], in, tracking, passage);
 }
 
 static void report_leak(struct prover *prover, const struct journey *journey, const struct passages *leak, const char *in,
@@ -318,19 +322,19 @@ static struct passages not_let_in(struct prover *prover, const struct journey *j
 {
 	struct packet_space *space = &prover->space;
 	struct passages missing = {{DIAGRAM_NONE, DIAGRAM_NONE}};
-	uint32_t tested = packets_and(space, verdict->tested, prover->arriving), good = DIAGRAM_NONE;
+	uint32_t good = DIAGRAM_NONE;
 
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
 		uint32_t sure = certainly ? journey_anyhow(space, journey->accepted, (enum passage)passage) :
 					    packets_minus(space, journey->accepted[passage], journey->dropped[passage]);
 
 		good = packets_or(space, good, as_headers(space, sure));
-		missing.packets[passage] = packets_and(space, verdict->tested, journey->dropped[passage]);
+		missing.packets[passage] = packets_and(space, verdict->tested[passage], journey->dropped[passage]);
 		missing.packets[passage] = but_elsewhere(prover, packets_minus(space, missing.packets[passage], sure));
 	}
 	if (verdict->assertion->has_at) {
 		missing.packets[PASSAGE_TRANSLATED] = DIAGRAM_NONE;
-		missing.packets[PASSAGE_AS_SENT] = packets_minus(space, tested, good);
+		missing.packets[PASSAGE_AS_SENT] = packets_minus(space, verdict->tested[PASSAGE_AS_SENT], good);
 	}
 	return missing;
 }
@@ -369,7 +373,7 @@ static void test_cannot(struct prover *prover, const struct journey *journey, st
 		return;
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
 		open.packets[passage] =
-			but_elsewhere(prover, packets_and(space, verdict->tested, journey->accepted[passage]));
+			but_elsewhere(prover, packets_and(space, verdict->tested[passage], journey->accepted[passage]));
 		elsewhere.packets[passage] = assertion->has_at ? packets_minus(space, open.packets[passage], local) :
 								 open.packets[passage];
 	}
@@ -409,9 +413,12 @@ static void collect_tests(struct prover *prover)
 			uint32_t tested = packets_and(&prover->space, declared_tested(&prover->space, assertion),
 						      prover->arriving);
 
+			/* Once it is translated, it is no longer routed as its address says. */
 			if (tested != DIAGRAM_NONE)
 				vec_push(prover->arena, &prover->tests,
-					 (struct verdict){.assertion = assertion, .tested = tested});
+					 (struct verdict){.assertion = assertion,
+							  .tested = {tested, packets_forget(&prover->space, tested,
+											    FIELD_OUT)}});
 		}
 }
 
@@ -439,6 +446,23 @@ static void report_tests(struct prover *prover)
 					"this does not hold: '%s' is refused", text);
 		witness_blame(&verdict->witness, prover->diags, diag);
 	}
+}
+
+static void report_assumptions(struct prover *prover)
+{
+	const char *family = family_name(prover->space.family);
+
+	if (prover->left_out)
+		diag_label(prover->diags,
+			   diag_add(prover->diags, CODE_ASSUMED, SPAN_NONE,
+				    "%s: taken for granted that the addresses to which rules send packets are not this host's own",
+				    family),
+			   SPAN_NONE, "--host FILE tells which are");
+	if (prover->places.routes_known && !prover->input->host->rules_read)
+		diag_label(prover->diags,
+			   diag_add(prover->diags, CODE_ASSUMED, SPAN_NONE,
+				    "%s: taken for granted that the main table alone decides on routes", family),
+			   SPAN_NONE, "`ip -j rule`, given by --host FILE, tells");
 }
 
 /* ---- all interfaces ---- */
@@ -504,18 +528,21 @@ static void prover_init(struct prover *prover)
 					packets_of_type(space, TYPE_LOCAL));
 }
 
-bool proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags)
+enum proof_outcome proof_run(const struct proof_input *input, struct arena *arena, struct diags *diags)
 {
 	struct prover prover = {.input = input, .arena = arena, .diags = diags};
-	bool proved;
+	size_t before = diags->all.len;
+	enum proof_outcome outcome = PROOF_GIVES_UP;
 
 	prover_init(&prover);
 	collect_tests(&prover);
 	for (size_t i = 0; i < prover.space.ins.len && !prover.stuck; i++)
 		prove_interface(&prover, prover.space.ins.data[i]);
-	proved = !prover.stuck && !packet_space_gave_up(&prover.space);
-	if (proved)
+	if (!prover.stuck && !packet_space_gave_up(&prover.space)) {
 		report_tests(&prover);
+		outcome = diags->all.len == before ? PROOF_HOLDS : PROOF_FINDS;
+		report_assumptions(&prover);
+	}
 	packet_space_free(&prover.space);
-	return proved;
+	return outcome;
 }

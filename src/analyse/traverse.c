@@ -2,6 +2,8 @@
 
 #include <peerwall/bug.h>
 
+#include <string.h>
+
 #define FLAG_FIN 0x01u
 #define FLAG_SYN 0x02u
 #define FLAG_RST 0x04u
@@ -30,6 +32,23 @@ void traverse_mention(struct packet_space *space)
 	for (size_t i = 0; i < sizeof untracked_icmpv6; i++)
 		packet_space_mention(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i] << 8,
 				     (addr_number)untracked_icmpv6[i] << 8 | 0xff);
+}
+
+/* ip6_rcv_core() of net/ipv6/ip6_input.c drops these before any rule sees them, unless they come by the loopback. */
+static uint32_t without_strays(struct packet_space *space, const char *in, uint32_t packets)
+{
+	static const struct addr loopback = {FAMILY_IPV6, {[15] = 1}};
+	static const struct prefix multicast = {{FAMILY_IPV6, {0xff}}, 8};
+	struct addr_range range = prefix_to_range(&multicast);
+	addr_number own = addr_to_number(&loopback);
+
+	if (space->family != FAMILY_IPV6)
+		return packets;
+	packets = packets_minus(space, packets, packets_range(space, FIELD_SRC, range.lo, range.hi));
+	if (strcmp(in, "lo") == 0)
+		return packets;
+	packets = packets_minus(space, packets, packets_range(space, FIELD_SRC, own, own));
+	return packets_minus(space, packets, packets_range(space, FIELD_DST, own, own));
 }
 
 /* Marks belong to the host, and those of connections are zero until some rule sets them. */
@@ -174,7 +193,7 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 			 .vantage = {.in = input->in, .tracking = input->tracking, .before_tracking = true,
 				     .places = input->places}},
 	};
-	uint32_t packets = input->arriving, made;
+	uint32_t packets = without_strays(space, input->in, input->arriving), made;
 
 	BUG_ON(input->tracking == TRACKING_ESTABLISHED || input->tracking == TRACKING_RELATED);
 	*out = (struct journey){0};

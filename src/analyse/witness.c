@@ -32,8 +32,8 @@ void witness_mention(struct packet_space *space)
 	packet_space_mention(space, FIELD_DPORT, 1, UINT16_MAX);
 }
 
-struct witness witness_find(struct packet_space *space, uint32_t packets, const char *in, enum tracking tracking,
-			    enum passage passage)
+struct witness witness_find(struct packet_space *space, const struct places *places, uint32_t packets, const char *in,
+			    enum tracking tracking, enum passage passage)
 {
 	struct addr_range nobody = prefix_to_range(&documentation[space->family]);
 	/* What DNAT has turned mostly goes on to a container. */
@@ -45,6 +45,8 @@ struct witness witness_find(struct packet_space *space, uint32_t packets, const 
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
 		packets_range(space, FIELD_DPORT, 1, UINT16_MAX),
+		places_own(space, places, NULL),
+		places_own(space, places, in),
 		packets_range(space, FIELD_DST, nobody.lo, nobody.hi),
 		packets_range(space, FIELD_SRC, nobody.lo, nobody.hi),
 	};

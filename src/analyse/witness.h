@@ -23,8 +23,8 @@ struct witness {
 void witness_mention(struct packet_space *space);
 
 /* Of a set that is not empty. */
-struct witness witness_find(struct packet_space *space, uint32_t packets, const char *in, enum tracking tracking,
-			    enum passage passage);
+struct witness witness_find(struct packet_space *space, const struct places *places, uint32_t packets, const char *in,
+			    enum tracking tracking, enum passage passage);
 
 /* "wg1 10.1.1.4 > 10.1.1.5 tcp 873 (to this host)" */
 const char *witness_text(struct packet_space *space, const struct witness *witness, struct arena *arena);

@@ -1,5 +1,6 @@
 #include "claims.h"
 #include "live_command.h"
+#include "prove.h"
 
 #include <peerwall/recorded_change.h>
 
@@ -40,11 +41,12 @@ static const char help[] =
 	"  peerwall apply --dry-run wg1.pw\n"
 	"  PostUp = peerwall apply /etc/peerwall/%i.pw        (in wg-quick's configuration)\n";
 
-/* Lint, against what is loaded. */
+/* Lint, against what is loaded; the proof for whatever addresses and routes the host may come to have. */
 static int check_policies(struct live_command *command)
 {
 	struct live *live = &command->live;
 	struct check_input input = {.sources = &command->input.sources};
+	struct host host;
 
 	vec_each(policy, &command->input.policies)
 		vec_push(&command->input.arena, &input.policies, *policy);
@@ -55,6 +57,8 @@ static int check_policies(struct live_command *command)
 			vec_push(&command->input.arena, &input.snapshots,
 				 (struct check_snapshot){&live->rules[f], live->texts[f], backend});
 	}
+	host_init(&host, &command->input.arena);
+	prove(&input, &host, false, &command->input.arena, &command->input.diags);
 	if (checks_run(&input, &command->checks, &command->input.diags))
 		return EXIT_FINE;
 	return checks_only_conflicts(&command->input.diags) ? EXIT_CONFLICT : EXIT_POLICY;

@@ -19,6 +19,8 @@ static const char help[] =
 	"\n"
 	"      --snapshot FILE    iptables-save or ip6tables-save output; may be repeated\n"
 	"      --snapshot4 FILE, --snapshot6 FILE   the same, where FILE does not show its family\n"
+	"      --host FILE        what `ip -j addr`, `ip -j route show table all` and `ip -j rule` print; may be repeated. The\n"
+	"                         proof is for that host then, and else for hosts with any addresses and routes\n"
 	"      --format FORMAT    text, json (docs/json.md) or sarif (SARIF 2.1.0)\n"
 	"  -W NAME, -W no-NAME    switch a check on or off, by its name or number; all and no-all are all of them\n"
 	"      --error NAME       what this check finds is an error; all: every warning is one\n"
@@ -53,16 +55,18 @@ struct lint_options {
 	bool standard_input; /* somebody reads it already */
 	VEC(const char *) policies;
 	VEC(struct snapshot_argument) snapshots;
+	VEC(const char *) hosts;
 };
 
 /* ---- the command line ---- */
 
-enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR, FLAG_LIST, FLAG_PROVE,
+enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_HOST, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR, FLAG_LIST, FLAG_PROVE,
        FLAG_PARAMETER, FLAG_QUIET, FLAG_COLOR };
 
 static const struct flag flags[] = {
 	[FLAG_SNAPSHOT] = {"snapshot", 0, true},     [FLAG_SNAPSHOT4] = {"snapshot4", 0, true},
-	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_FORMAT] = {"format", 0, true},
+	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_HOST] = {"host", 0, true},
+	[FLAG_FORMAT] = {"format", 0, true},
 	[FLAG_SWITCH] = {NULL, 'W', true},           [FLAG_ERROR] = {"error", 0, true},
 	[FLAG_LIST] = {"list-checks", 0, false},     [FLAG_PROVE] = {"prove", 0, false},
 	[FLAG_PARAMETER] = {NULL, 'D', true},        [FLAG_QUIET] = {"quiet", 'q', false},
@@ -116,6 +120,11 @@ static int take_flag(int flag, const char *value, struct lint_options *options, 
 		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV4);
 	case FLAG_SNAPSHOT6:
 		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV6);
+	case FLAG_HOST:
+		if (claim_input(options, value) != EXIT_FINE)
+			return EXIT_USAGE;
+		vec_push(&input->arena, &options->hosts, value);
+		return EXIT_FINE;
 	case FLAG_FORMAT:
 		if (!report_format_find(value, &options->format))
 			return usage_error(&cmd_lint, "--format takes text, json or sarif, not '%s'", value);
@@ -213,11 +222,13 @@ static int lint(const struct lint_options *options, struct input *input)
 		input_policy(input, *path);
 	vec_each(snapshot, &options->snapshots)
 		input_snapshot(input, snapshot->path, snapshot->family);
+	vec_each(path, &options->hosts)
+		input_host(input, *path);
 	vec_each(policy, &input->policies)
 		vec_push(&input->arena, &checked.policies, *policy);
 	if (input_use_snapshots(input, &cmd_lint, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
-	prove(&checked, options->settings.prove, &input->arena, &input->diags);
+	prove(&checked, &input->host, options->settings.prove, &input->arena, &input->diags);
 	checks_run(&checked, &options->settings, &input->diags);
 	report.exit_code = exit_code(&input->diags);
 	report_write(&text, &report, options->format);

@@ -99,20 +99,11 @@ static int lay_over(struct live_command *command, struct check_snapshot *rules)
 	return EXIT_FINE;
 }
 
-static int read_hosts(struct live_command *command, struct host *host)
+static int read_hosts(struct live_command *command)
 {
-	struct input *input = &command->input;
-
-	vec_each(path, &command->hosts) {
-		struct source *source;
-		int error = sources_load(&input->sources, *path, HOST_SIZE_MAX, &source);
-
-		if (error)
-			diag_add(&input->diags, CODE_FILE_UNREADABLE, SPAN_NONE, "cannot read %s: %s", *path, strerror(-error));
-		else
-			host_read(host, source, &input->diags);
-	}
-	return input->diags.errors ? EXIT_CONFLICT : EXIT_FINE;
+	vec_each(path, &command->hosts)
+		input_host(&command->input, *path);
+	return command->input.diags.errors ? EXIT_CONFLICT : EXIT_FINE;
 }
 
 /* ---- the run ---- */
@@ -156,7 +147,7 @@ static int trace_packet(struct live_command *command)
 {
 	struct check_snapshot rules = {0};
 	struct packet packet;
-	struct host host;
+	struct host *host = &command->input.host;
 	int code;
 
 	if (command->operands.len != 1)
@@ -164,11 +155,10 @@ static int trace_packet(struct live_command *command)
 	if (!packet_parse(&packet, command->operands.data[0], &command->input.sources, &command->input.arena,
 			  &command->input.diags))
 		return EXIT_USAGE;
-	host_init(&host, &command->input.arena);
-	code = read_hosts(command, &host);
+	code = read_hosts(command);
 	if (code == EXIT_FINE)
 		code = command->from_snapshots ? choose_snapshot(command, packet.family, &rules)
-					       : read_live(command, packet.family, &host, &rules);
+					       : read_live(command, packet.family, host, &rules);
 	if (code != EXIT_FINE)
 		return code;
 	vec_each(path, &command->policies)
@@ -178,8 +168,8 @@ static int trace_packet(struct live_command *command)
 		code = lay_over(command, &rules);
 	if (code != EXIT_FINE)
 		return code;
-	host_infer(&host, rules.ruleset);
-	return follow(command, &packet, &rules, &host);
+	host_infer(host, rules.ruleset);
+	return follow(command, &packet, &rules, host);
 }
 
 static int run(int argc, char **argv)

@@ -14,6 +14,7 @@ void input_init(struct input *input)
 	sources_init(&input->sources, &input->arena);
 	diags_init(&input->diags, &input->arena);
 	input->diags.limit = INPUT_ERRORS_MAX;
+	host_init(&input->host, &input->arena);
 }
 
 void input_free(struct input *input)
@@ -89,6 +90,18 @@ bool input_snapshot(struct input *input, const char *path, enum snapshot_family 
 					 &input->arena, &input->diags);
 	vec_push(&input->arena, &input->snapshots, snapshot);
 	return snapshot.trusted;
+}
+
+bool input_host(struct input *input, const char *path)
+{
+	struct source *source;
+	int error = sources_load(&input->sources, path, HOST_SIZE_MAX, &source);
+
+	if (!error)
+		return host_read(&input->host, source, &input->diags);
+	diag_add(&input->diags, CODE_FILE_UNREADABLE, SPAN_NONE, "cannot read %s: %s",
+		 diag_quote(&input->diags, path, strlen(path)), strerror(-error));
+	return false;
 }
 
 /* One dump of each family and backend: more than that cannot be one host's. */

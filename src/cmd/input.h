@@ -13,6 +13,7 @@
 #include <peerwall/arena.h>
 #include <peerwall/checks.h>
 #include <peerwall/diag.h>
+#include <peerwall/host.h>
 #include <peerwall/parse_policy.h>
 #include <peerwall/policy.h>
 #include <peerwall/ruleset.h>
@@ -37,6 +38,7 @@ struct input {
 	struct parameters parameters;
 	VEC(struct policy *) policies;
 	VEC(struct input_snapshot) snapshots;
+	struct host host; /* what the files of --host tell of it */
 	enum colour colour;
 };
 
@@ -56,6 +58,9 @@ bool input_policy(struct input *input, const char *path);
 
 /* The family is worked out from the text unless `family` names it. False: see `trusted`. */
 bool input_snapshot(struct input *input, const char *path, enum snapshot_family family);
+
+/* Addresses and routes, beside those that were read before. */
+bool input_host(struct input *input, const char *path);
 
 /*
  * What can be trusted of the snapshots, for the checks. EXIT_USAGE if two are of one family and backend: these cannot be

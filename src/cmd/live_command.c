@@ -51,8 +51,11 @@ static const struct {
  */
 static const char *const quiet_checks[] = {
 	"no-unknown-own-interface", "no-foreign-prefix", "no-dead-rule", "no-unreachable-rule", "no-orphan-chain",
-	"no-duplicate-jump", "no-overtaken-jump", "no-tests-not-run",
+	"no-duplicate-jump", "no-overtaken-jump", "no-tests-not-run", "no-assumed", "no-test-undecided",
 };
+
+/* An interface whose policy is not applied is open: what the proof finds is said, and the rest is closed all the same. */
+static const enum diag_code no_obstacles[] = {CODE_LEAK, CODE_TEST_FAILED};
 
 void print_line(const char *format, ...)
 {
@@ -233,6 +236,8 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 	check_settings_init(&command->checks);
 	for (size_t i = 0; i < sizeof quiet_checks / sizeof *quiet_checks; i++)
 		check_settings_switch(&command->checks, quiet_checks[i]);
+	for (size_t i = 0; i < sizeof no_obstacles / sizeof *no_obstacles; i++)
+		command->checks.severity[no_obstacles[i]] = SEVERITY_WARNING;
 	command->failure = FAILURE_INIT(&command->input.arena);
 	return parse_options(command, options, argc, argv);
 }

@@ -40,13 +40,13 @@ static void say_not_proved(struct diags *diags, enum family family, const char *
 	diag_add(diags, CODE_NOT_PROVED, SPAN_NONE, "%s: what gets in was not worked out: %s", family_name(family), reason);
 }
 
-static bool prove_family(const struct check_input *input, const struct unit_list *units, enum family family,
-			 bool always, struct arena *arena, struct diags *diags)
+static bool prove_family(const struct check_input *input, const struct host *host, const struct unit_list *units,
+			 enum family family, bool always, struct arena *arena, struct diags *diags)
 {
-	struct host host;
-	struct proof_input proof = {.host = &host, .nat_first = true};
+	struct proof_input proof = {.host = host, .nat_first = true};
 	struct ruleset *applied = arena_alloc(arena, sizeof *applied), *none;
-	size_t snapshots, before = diags->all.len;
+	size_t snapshots;
+	enum proof_outcome outcome;
 	const struct check_snapshot *snapshot = find_snapshot(input, family, &snapshots);
 
 	if (snapshots > 1) {
@@ -55,18 +55,18 @@ static bool prove_family(const struct check_input *input, const struct unit_list
 	}
 	vec_each(policy, &input->policies)
 		vec_push(arena, &proof.policies.items, *policy);
-	host_init(&host, arena);
 	if (snapshot)
 		proof.nat_first = snapshot->backend != CHECK_BACKEND_LEGACY;
 	none = arena_alloc(arena, sizeof *none);
 	ruleset_init(none, family, arena);
 	apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
 	proof.applied = applied;
-	if (!proof_run(&proof, arena, diags)) {
+	outcome = proof_run(&proof, arena, diags);
+	if (outcome == PROOF_GIVES_UP) {
 		say_not_proved(diags, family, "the rules are too entangled");
 		return false;
 	}
-	if (always && diags->all.len == before)
+	if (always && outcome == PROOF_HOLDS)
 		diag_add(diags, CODE_PROVED, SPAN_NONE, "%s: proved that exactly what is declared gets in%s",
 			 family_name(family),
 			 snapshot ? "" : "; without a snapshot, as on a host that has no other rules");
@@ -83,7 +83,7 @@ static bool are_disjoint(const struct unit_list *units)
 	return true;
 }
 
-void prove(struct check_input *input, bool always, struct arena *arena, struct diags *diags)
+void prove(struct check_input *input, const struct host *host, bool always, struct arena *arena, struct diags *diags)
 {
 	struct unit_list units = {0};
 	bool done = true;
@@ -102,7 +102,7 @@ void prove(struct check_input *input, bool always, struct arena *arena, struct d
 		return;
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		if (always || find_snapshot(input, (enum family)family, &count))
-			done &= prove_family(input, &units, (enum family)family, always, arena, diags);
+			done &= prove_family(input, host, &units, (enum family)family, always, arena, diags);
 	input->proof_was_tried = true;
 	input->tests_run = done;
 }

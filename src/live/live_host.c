@@ -44,6 +44,8 @@ bool live_host_read(struct live *live, struct host *host)
 		{{"ip", "-j", "addr", NULL}, "<ip -j addr>"},
 		{{"ip", "-j", "-4", "route", "show", "table", "all", NULL}, "<ip -j -4 route>"},
 		{{"ip", "-j", "-6", "route", "show", "table", "all", NULL}, "<ip -j -6 route>"},
+		{{"ip", "-j", "-4", "rule", NULL}, "<ip -j -4 rule>"},
+		{{"ip", "-j", "-6", "rule", NULL}, "<ip -j -6 rule>"},
 	};
 	const char *path;
 

@@ -83,8 +83,10 @@ static size_t findings(struct world *world, const struct ruleset *rules)
 	diags_init(&diags, &arena);
 	host_init(&host, &arena);
 	vec_push(&arena, &input.policies.items, &world->policy);
-	ck_assert(proof_run(&input, &arena, &diags));
-	count = diags.all.len;
+	ck_assert(proof_run(&input, &arena, &diags) != PROOF_GIVES_UP);
+	count = 0;
+	vec_each(diag, &diags.all)
+		count += (*diag)->code != CODE_ASSUMED;
 	arena_free(&arena);
 	return count;
 }
