@@ -39,7 +39,7 @@ struct visit {
 	const struct vantage *vantage;
 	const struct chain *chain;
 	const struct rule *rule; /* NULL: the policy of a built-in chain */
-	uint32_t reached;
+	uint32_t reached;        /* not told to a visitor of hits_only */
 	uint32_t hit;            /* of these, what it matches, or may */
 	struct matched matched;  /* of all packets there are */
 };
@@ -48,6 +48,7 @@ struct visit {
 struct visitor {
 	void (*visit)(void *context, const struct visit *visit);
 	void *context;
+	bool hits_only; /* `reached` is not asked for, which is dear; then it is told of rules that nothing comes to, too */
 };
 
 struct table_walk {

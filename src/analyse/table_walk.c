@@ -140,16 +140,15 @@ static uint32_t walk_into(struct table_walk *walk, const char *name, uint32_t pa
 	return returned;
 }
 
-/* Where packets are behind a rule. */
+/* Of what a rule has taken hold of. */
 struct onward {
-	uint32_t rest;     /* before the next rule */
-	uint32_t returned; /* out of the chain */
+	uint32_t on;   /* before the next rule */
+	uint32_t back; /* out of the chain */
 };
 
-static void take_rule(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t hit,
-		      bool exact, struct onward *onward)
+static struct onward take_rule(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t hit,
+			       bool exact)
 {
-	struct packet_space *space = walk->space;
 	uint32_t on = DIAGRAM_NONE, back = DIAGRAM_NONE;
 
 	switch (rule_effect(rule)) {
@@ -200,47 +199,89 @@ static void take_rule(struct table_walk *walk, const struct chain *chain, const 
 		on = take_unknown(walk, chain, rule, hit);
 		break;
 	}
-	onward->rest = packets_or(space, onward->rest, on);
-	onward->returned = packets_or(space, onward->returned, back);
+	return (struct onward){on, back};
 }
 
-static void visit(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t reached,
+/*
+ * What is before a rule: `start` without `taken`. The packets that came in, and what the rules so far match of all that
+ * there are, are kept apart: both are mostly small, and their difference seldom is.
+ */
+struct queue {
+	uint32_t start, taken;
+	unsigned misses; /* rules since, that took hold of nothing */
+};
+
+#define FIRST_MISSES 16
+
+static void settle(struct packet_space *space, struct queue *queue)
+{
+	queue->start = packets_minus(space, queue->start, queue->taken);
+	queue->taken = DIAGRAM_NONE;
+}
+
+static void visit(struct table_walk *walk, const struct chain *chain, const struct rule *rule, const struct queue *queue,
 		  uint32_t hit, struct matched matched)
 {
-	struct visit visit = {walk->table, &walk->vantage, chain, rule, reached, hit, matched};
+	struct visit visit = {walk->table, &walk->vantage, chain, rule, DIAGRAM_NONE, hit, matched};
 
-	if (walk->visitor)
-		walk->visitor->visit(walk->visitor->context, &visit);
+	if (!walk->visitor)
+		return;
+	if (!walk->visitor->hits_only) {
+		visit.reached = packets_minus(walk->space, queue->start, queue->taken);
+		if (visit.reached == DIAGRAM_NONE)
+			return;
+	}
+	walk->visitor->visit(walk->visitor->context, &visit);
+}
+
+/* What goes out of the chain. */
+static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, const struct rule *rule,
+			  struct queue *queue)
+{
+	struct packet_space *space = walk->space;
+	struct matched matched = rule_packets(space, rule, &walk->vantage);
+	uint32_t fresh = packets_minus(space, matched.packets, queue->taken);
+	uint32_t hit = packets_and(space, queue->start, fresh);
+	struct onward onward;
+
+	visit(walk, chain, rule, queue, hit, matched);
+	if (hit == DIAGRAM_NONE) {
+		/* Perhaps nothing is left. */
+		if (++queue->misses >= FIRST_MISSES && !(queue->misses & (queue->misses - 1)))
+			settle(space, queue);
+		return DIAGRAM_NONE;
+	}
+	onward = take_rule(walk, chain, rule, hit, matched.exact);
+	if (onward.on == hit)
+		return onward.back;
+	if (matched.exact)
+		queue->taken = packets_or(space, queue->taken, fresh);
+	if (onward.on != DIAGRAM_NONE) {
+		settle(space, queue);
+		queue->start = packets_or(space, queue->start, onward.on);
+	}
+	return onward.back;
 }
 
 /* What comes out at the chain's end, or by RETURN. */
 static uint32_t walk_chain(struct table_walk *walk, const struct chain *chain, uint32_t packets)
 {
 	struct packet_space *space = walk->space;
-	struct onward onward = {packets, DIAGRAM_NONE};
+	struct queue queue = {.start = packets};
+	uint32_t returned = DIAGRAM_NONE;
 
 	vec_each(rule, &chain->rules) {
-		struct matched matched;
-		uint32_t hit;
-
-		if (onward.rest == DIAGRAM_NONE || walk->gave_up)
+		if (queue.start == DIAGRAM_NONE || queue.taken == DIAGRAM_ALL || walk->gave_up)
 			break;
 		if (++walk->steps > STEPS_MAX) {
 			walk->gave_up = true;
 			break;
 		}
-		if (rule_effect(rule) == EFFECT_NONE && !walk->visitor)
-			continue;
-		matched = rule_packets(space, rule, &walk->vantage);
-		hit = packets_and(space, onward.rest, matched.packets);
-		visit(walk, chain, rule, onward.rest, hit, matched);
-		if (hit == DIAGRAM_NONE)
-			continue;
-		if (matched.exact)
-			onward.rest = packets_minus(space, onward.rest, matched.packets);
-		take_rule(walk, chain, rule, hit, matched.exact, &onward);
+		if (rule_effect(rule) != EFFECT_NONE || walk->visitor)
+			returned = packets_or(space, returned, pass_rule(walk, chain, rule, &queue));
 	}
-	return packets_or(space, onward.rest, onward.returned);
+	settle(space, &queue);
+	return packets_or(space, queue.start, returned);
 }
 
 void table_walk_pass(struct table_walk *walk, enum table_id table, enum hook hook, uint32_t packets)
@@ -256,6 +297,6 @@ void table_walk_pass(struct table_walk *walk, enum table_id table, enum hook hoo
 	walk->table = table;
 	walk->vantage.hook = hook;
 	rest = walk_chain(walk, chain, packets);
-	visit(walk, chain, NULL, rest, rest, (struct matched){DIAGRAM_ALL, true});
+	visit(walk, chain, NULL, &(struct queue){.start = rest}, rest, (struct matched){DIAGRAM_ALL, true});
 	(chain->policy_drop ? take_drop : take_accept)(walk, chain, NULL, rest, true);
 }
