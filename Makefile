@@ -79,10 +79,10 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 
 # ---- tests ----
 
-# What needs root, namespaces or the corpus says so and leaves with 77 where it cannot run; with CI=true that is a failure.
+# What needs root, namespaces, the corpus or the story says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus trace bench fuzz lab
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus story trace bench fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
@@ -140,6 +140,9 @@ check-lab: $(BUILD)/peerwall
 
 check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/run.sh $(may_skip)
+
+check-story: $(BUILD)/peerwall
+	$(Q)tests/story/run.sh $(BUILD)/peerwall $(may_skip)
 
 $(BUILD)/tests/trace-kernel: $(wildcard tests/trace/*.c) tests/trace/kernel.h $(BUILD)/libpeerwall.a
 	@mkdir -p $(@D)

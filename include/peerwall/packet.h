@@ -68,7 +68,7 @@ enum packet_state packet_state_of_flags(uint8_t tcp_flags);
 /* The same of any packet. */
 enum packet_state packet_first_state(const struct packet *packet);
 
-/* "wg1 10.1.1.4 > 10.1.1.5 tcp 873". */
+/* "wg1 10.1.1.4 > 10.1.1.5 tcp 873"; without the interface if `in` is NULL. */
 void packet_describe(struct strbuf *out, const struct packet *packet);
 /* "10.1.1.5", or "10.1.1.5-10.1.1.9". */
 void packet_describe_bounds(struct strbuf *out, const struct addr_bounds *bounds);

@@ -64,7 +64,14 @@ const char *severity_name(enum severity severity); /* "error", "warning", "note"
 json_t *json_text(const char *bytes, size_t size);
 /* The diagnostic as an object of docs/json.md. */
 json_t *json_diag(const struct diag *diag, const struct sources *sources);
+/* A string, or null for NULL. */
+json_t *json_cstring(const char *text);
 /* Appends the value and a newline, and releases it. */
 void json_print(struct strbuf *out, json_t *value);
+/* The same, all in one line. */
+void json_print_line(struct strbuf *out, json_t *value);
+
+/* The rule as iptables-save prints it, in the arena. */
+const char *report_rule_text(const struct rule *rule, enum family family, struct arena *arena);
 
 #endif

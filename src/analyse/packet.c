@@ -464,7 +464,8 @@ void packet_describe_flags(struct strbuf *out, uint8_t tcp_flags)
 
 void packet_describe(struct strbuf *out, const struct packet *packet)
 {
-	strbuf_addf(out, "%s ", packet->in);
+	if (packet->in)
+		strbuf_addf(out, "%s ", packet->in);
 	packet_describe_bounds(out, &packet->source);
 	strbuf_adds(out, " > ");
 	packet_describe_bounds(out, &packet->destination);

@@ -45,6 +45,7 @@ extern const struct subcommand cmd_rollback;
 extern const struct subcommand cmd_status;
 extern const struct subcommand cmd_diff;
 extern const struct subcommand cmd_trace;
+extern const struct subcommand cmd_watch;
 extern const struct subcommand cmd_fmt;
 
 /* "peerwall: error: ..." on standard error, with a hint at --help; returns EXIT_USAGE. */

@@ -19,7 +19,7 @@
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
        FLAG_ALL, FLAG_CONFIRM, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST,
-       FLAG_COUNT };
+       FLAG_READ, FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -38,11 +38,12 @@ static const struct {
 	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
 	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
 	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
-	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE},
-	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE},
-	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
+	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
+	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
 	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE},
 	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH},
 };
 
 /*
@@ -181,6 +182,9 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		return EXIT_FINE;
 	case FLAG_HOST:
 		vec_push(&command->input.arena, &command->hosts, value);
+		return EXIT_FINE;
+	case FLAG_READ:
+		command->recording = value;
 		return EXIT_FINE;
 	case FLAG_CHECK:
 		return set_check(command, "-W", value, check_settings_switch(&command->checks, value));

@@ -1,5 +1,5 @@
 /*
- * live_command.h - what apply, down, status, diff and trace have in common: options, policies, the way to the live rules,
+ * live_command.h - what apply, down, status, diff, trace and watch have in common: options, policies, the way to the live rules,
  * and how failures are told.
  *
  * Ownership: everything lives in the arena of the struct; live_command_end() lets go of it.
@@ -33,7 +33,7 @@
 
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
-		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32 };
+		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32, LIVE_OPTION_WATCH = 64 };
 
 struct live_command {
 	const struct subcommand *subcommand;
@@ -45,6 +45,7 @@ struct live_command {
 	bool dry_run, all, json;
 	unsigned confirm_limit; /* milliseconds to confirm the change; 0: it stays */
 	bool from_snapshots; /* --snapshot was given */
+	const char *recording; /* --read */
 	VEC(const char *) policies, hosts; /* --policy, --host */
 	VEC(const char *) operands;
 	struct unit_list units;

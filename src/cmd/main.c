@@ -10,7 +10,8 @@
 #include <unistd.h>
 
 static const struct subcommand *const subcommands[] = {
-	&cmd_compile, &cmd_lint, &cmd_apply, &cmd_down, &cmd_confirm, &cmd_rollback, &cmd_status, &cmd_diff, &cmd_trace, &cmd_fmt,
+	&cmd_compile, &cmd_lint, &cmd_apply, &cmd_down, &cmd_confirm, &cmd_rollback, &cmd_status, &cmd_diff, &cmd_trace,
+	&cmd_watch, &cmd_fmt,
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof *subcommands)
 

@@ -1,3 +1,4 @@
+#include <peerwall/match_codec.h>
 #include <peerwall/report.h>
 
 #include <string.h>
@@ -101,4 +102,17 @@ bool report_place_find(const struct sources *sources, struct span span, struct r
 	else
 		out->end_column = last.column;
 	return true;
+}
+
+const char *report_rule_text(const struct rule *rule, enum family family, struct arena *arena)
+{
+	struct strbuf text = STRBUF_EMPTY;
+	const char *kept;
+
+	if (rule->text)
+		return rule->text;
+	rule_encode(&text, family, rule);
+	kept = arena_strdup(arena, strbuf_str(&text));
+	strbuf_free(&text);
+	return kept;
 }

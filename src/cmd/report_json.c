@@ -58,7 +58,7 @@ json_t *json_text(const char *bytes, size_t size)
 	return string;
 }
 
-static json_t *json_cstring(const char *string)
+json_t *json_cstring(const char *string)
 {
 	return string ? json_text(string, strlen(string)) : json_null();
 }
@@ -135,6 +135,13 @@ static int append_chunk(const char *bytes, size_t size, void *out)
 void json_print(struct strbuf *out, json_t *value)
 {
 	BUG_ON(json_dump_callback(value, append_chunk, out, JSON_INDENT(2)) != 0);
+	strbuf_addc(out, '\n');
+	json_decref(value);
+}
+
+void json_print_line(struct strbuf *out, json_t *value)
+{
+	BUG_ON(json_dump_callback(value, append_chunk, out, JSON_COMPACT) != 0);
 	strbuf_addc(out, '\n');
 	json_decref(value);
 }

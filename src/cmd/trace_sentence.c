@@ -1,21 +1,12 @@
 #include "trace_report.h"
 
-#include <peerwall/match_codec.h>
 #include <peerwall/report.h>
 
 #include <string.h>
 
 const char *trace_rule_text(const struct trace_report *report, const struct rule *rule)
 {
-	struct strbuf text = STRBUF_EMPTY;
-	const char *kept;
-
-	if (rule->text)
-		return rule->text;
-	rule_encode(&text, report->packet->family, rule);
-	kept = arena_strdup(report->arena, strbuf_str(&text));
-	strbuf_free(&text);
-	return kept;
+	return report_rule_text(rule, report->packet->family, report->arena);
 }
 
 /* "filter INPUT rule 3 (host.v4:12)" */

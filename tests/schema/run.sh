@@ -1,6 +1,6 @@
 #!/bin/sh
-# Runs every golden case of `peerwall lint` again as SARIF and as JSON, and validates what it prints against the
-# published schema of SARIF 2.1.0 and against ours. `run.sh PROGRAM`
+# Runs every golden case of `peerwall lint` again as SARIF and as JSON, and those of `peerwall watch` as JSON, and validates
+# what they print against the published schema of SARIF 2.1.0 and against ours. `run.sh PROGRAM`
 set -eu
 
 program=$(realpath "$1")
@@ -21,7 +21,7 @@ fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM
-mkdir "$work/bin" "$work/sarif" "$work/json"
+mkdir "$work/bin" "$work/sarif" "$work/json" "$work/watch"
 # The last --format counts.
 cat >"$work/bin/peerwall" <<WRAPPER
 #!/bin/sh
@@ -31,18 +31,28 @@ chmod +x "$work/bin/peerwall"
 PATH="$work/bin:$PATH"
 export PATH
 
+# again FORMAT CASE OUTPUT
+again() {
+	rm -rf "$work/case"
+	cp -R "$here/../golden/$2" "$work/case"
+	(cd "$work/case" && FORMAT=$1 sh ./cmd >"$3" 2>/dev/null </dev/null) || :
+}
+
 for directory in "$here"/../golden/lint-*/; do
 	case=$(basename "$directory")
-	cp -R "$directory" "$work/case"
 	for format in sarif json; do
-		(cd "$work/case" && FORMAT=$format sh ./cmd >"$work/$format/$case" 2>/dev/null </dev/null) || :
+		again $format "$case" "$work/$format/$case"
 		# Lists and usage errors are no reports.
 		case $(head -c 1 "$work/$format/$case") in
 		'{') ;;
 		*) rm "$work/$format/$case" ;;
 		esac
 	done
-	rm -rf "$work/case"
 done
-"$python" "$here/validate.py" "$here/sarif-2.1.0.json" "$work"/sarif/*
-"$python" "$here/validate.py" "$here/report-1.json" "$work"/json/*
+for directory in "$here"/../golden/watch-*/; do
+	case=$(basename "$directory")
+	again json "$case" "$work/watch/$case"
+done
+"$python" "$here/validate.py" "$here/sarif-2.1.0.json" 50 "$work"/sarif/*
+"$python" "$here/validate.py" "$here/report-1.json" 50 "$work"/json/*
+"$python" "$here/validate.py" "$here/watch-1.json" 10 "$work"/watch/*

@@ -1,4 +1,4 @@
-"""validate.py SCHEMA DOCUMENT...: each document is valid, and would not be if a required member were missing."""
+"""validate.py SCHEMA LEAST DOCUMENT...: there are LEAST documents or more, each is valid, and would not be if a required member were missing."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def main():
     schema = load(sys.argv[1])
     validator = jsonschema.validators.validator_for(schema)(schema)
     name = os.path.basename(sys.argv[1])
-    documents = [(os.path.basename(path), document) for path in sys.argv[2:] for document in load_all(path)]
+    documents = [(os.path.basename(path), document) for path in sys.argv[3:] for document in load_all(path)]
     for path, document in documents:
         for error in validator.iter_errors(document):
             sys.exit(f"{name}: {path}: {error.json_path}: {error.message}")
@@ -57,7 +57,7 @@ def main():
             broken = {key: value for key, value in document.items() if key != member}
             if validator.is_valid(broken):
                 sys.exit(f"{name}: a document without {member} passes for valid")
-    if len(documents) < 50:
+    if len(documents) < int(sys.argv[2]):
         sys.exit(f"{name}: only {len(documents)} documents")
     print(f"{name}: {len(documents)} documents valid")
 
