@@ -177,7 +177,7 @@ bench: $(BUILD)/peerwall $(BUILD)/tests/bench-measure
 
 # ---- fuzzing: `make fuzz-snapshot FUZZ_SECONDS=3600` for a long run ----
 
-FUZZERS      := policy snapshot
+FUZZERS      := policy snapshot trace
 FUZZ_SECONDS := 30
 FUZZ_FLAGS   := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 FUZZ_CORPUS  := build/fuzz/corpus

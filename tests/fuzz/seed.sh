@@ -1,5 +1,5 @@
 #!/bin/sh
-# Fills a fuzzer's corpus: `seed.sh policy|snapshot DIR`, from the project's own examples and golden cases, and for
+# Fills a fuzzer's corpus: `seed.sh policy|snapshot|trace DIR`, from the project's own examples and golden cases, and for
 # snapshots from the dumps in $PEERWALL_CORPUS, where there are any.
 set -eu
 kind=$1
@@ -24,5 +24,8 @@ snapshot)
 			[ "$(wc -c <"$file")" -gt 20000 ] || add "$file"
 		done
 	fi
+	;;
+trace)
+	for file in examples/*/*.log tests/golden/*/*.log; do add "$file"; done
 	;;
 esac
