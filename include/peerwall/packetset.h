@@ -57,10 +57,16 @@ struct field_atoms {
 	uint16_t variables[FIELD_BITS_MAX]; /* the highest bit first */
 };
 
+/* Addresses from `from` on, as many as `host` and one more, are made into those from `to` on. */
+struct address_mapping {
+	addr_number from, to, host;
+};
+
 struct packet_space {
 	struct arena *arena;
 	enum family family;
 	struct field_atoms fields[FIELD_COUNT];
+	VEC(struct address_mapping) mappings;
 	VEC(const char *) outs; /* interface names; stands for all that behave alike. [0] is the host itself */
 	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
 	VEC(const char *) patterns; /* by index of `outs`: what the name was made up for, or NULL */
@@ -73,10 +79,15 @@ struct packet_space {
 void packet_space_init(struct packet_space *space, enum family family, struct arena *arena);
 /* Somebody asks whether the value lies within lo-hi. */
 void packet_space_mention(struct packet_space *space, enum field field, addr_number lo, addr_number hi);
+/* Destinations are mapped: then pieces of the one network are pieces of the other. */
+void packet_space_mention_mapping(struct packet_space *space, const struct address_mapping *mapping);
 void packet_space_mention_interface(struct packet_space *space, const char *name);
 void packet_space_close(struct packet_space *space);
 void packet_space_free(struct packet_space *space);
 bool packet_space_gave_up(const struct packet_space *space);
+
+/* The values that behave like this one; of fields without a mask. */
+struct addr_range packet_space_piece(const struct packet_space *space, enum field field, addr_number value);
 
 uint32_t packets_and(struct packet_space *space, uint32_t a, uint32_t b);
 uint32_t packets_or(struct packet_space *space, uint32_t a, uint32_t b);

@@ -43,8 +43,11 @@ uint32_t places_as_sent(struct packet_space *space, const struct places *places)
 /* The packets whose way is possible for what DNAT has made of their destination. */
 uint32_t places_as_made(struct packet_space *space, const struct places *places);
 
-/* Sent to an address that the host is known to have: on the interface, or, if that is NULL, on any but the loopback. */
-uint32_t places_own(struct packet_space *space, const struct places *places, const char *interface);
+/*
+ * Those whose address in that field the host is known to have: on the interface, or, if that is NULL, on any but the
+ * loopback.
+ */
+uint32_t places_own(struct packet_space *space, const struct places *places, enum field field, const char *interface);
 
 /* Those whose address in that field is certainly of the type, and those where it may be. */
 uint32_t places_certain(struct packet_space *space, const struct places *places, enum field field,

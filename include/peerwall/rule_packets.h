@@ -16,6 +16,9 @@
 /* All values that rules speak of; before packet_space_close(). */
 void packet_space_mention_rules(struct packet_space *space, const struct ruleset *ruleset);
 
+/* What NETMAP does. False if the rule does not say for which network: then only `to` and `host` are set. */
+bool address_mapping_of(struct address_mapping *out, const struct rule *rule);
+
 enum tracking { TRACKING_NEW, TRACKING_UNTRACKED, TRACKING_INVALID, TRACKING_ESTABLISHED, TRACKING_RELATED };
 #define TRACKING_COUNT 5
 

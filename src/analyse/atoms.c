@@ -1,3 +1,5 @@
+#include "rule_effect.h"
+
 #include <peerwall/rule_packets.h>
 
 #include <string.h>
@@ -118,12 +120,35 @@ static void mention_target(struct packet_space *space, const struct match *targe
 		case OPTION_T_REDIRECT_TO_PORTS:
 			packet_space_mention(space, FIELD_DPORT, option->value.range.lo, option->value.range.hi);
 			break;
-		case OPTION_T_NETMAP_TO:
-			mention_network(space, FIELD_DST, &option->value.network.addr, &option->value.network.mask);
-			break;
 		default:
 			break;
 		}
+}
+
+bool address_mapping_of(struct address_mapping *out, const struct rule *rule)
+{
+	const struct option *option = target_option(rule, OPTION_T_NETMAP_TO);
+	struct prefix to = {option->value.network.addr, (uint8_t)addr_netmask_length(&option->value.network.mask)};
+	struct prefix from = {rule->destination.addr, to.length};
+	struct addr_range made = prefix_to_range(&to);
+	int length = rule->destination.present ? addr_netmask_length(&rule->destination.mask) : -1;
+
+	*out = (struct address_mapping){.to = made.lo, .host = made.hi - made.lo};
+	if (rule->destination.negated || length < (int)to.length)
+		return false;
+	from = prefix_masked(&from);
+	out->from = prefix_to_range(&from).lo;
+	return true;
+}
+
+static void mention_netmap(struct packet_space *space, const struct rule *rule)
+{
+	struct address_mapping mapping;
+
+	if (address_mapping_of(&mapping, rule))
+		packet_space_mention_mapping(space, &mapping);
+	else
+		packet_space_mention(space, FIELD_DST, mapping.to, mapping.to + mapping.host);
 }
 
 static void mention_rule(struct packet_space *space, const struct rule *rule)
@@ -145,6 +170,8 @@ static void mention_rule(struct packet_space *space, const struct rule *rule)
 			mention_option(space, option);
 	if (rule->target.kind == TARGET_EXTENSION)
 		mention_target(space, &rule->target.extension);
+	if (rule->target.kind == TARGET_EXTENSION && rule->target.extension.module == MODULE_T_NETMAP)
+		mention_netmap(space, rule);
 }
 
 void packet_space_mention_rules(struct packet_space *space, const struct ruleset *ruleset)

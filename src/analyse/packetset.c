@@ -61,6 +61,13 @@ void packet_space_mention(struct packet_space *space, enum field field, addr_num
 		vec_push(space->arena, &atoms->starts, hi + 1);
 }
 
+void packet_space_mention_mapping(struct packet_space *space, const struct address_mapping *mapping)
+{
+	packet_space_mention(space, FIELD_DST, mapping->from, mapping->from + mapping->host);
+	packet_space_mention(space, FIELD_DST, mapping->to, mapping->to + mapping->host);
+	vec_push(space->arena, &space->mappings, *mapping);
+}
+
 static int compare_numbers(const void *left, const void *right)
 {
 	const addr_number *a = left, *b = right;
@@ -77,6 +84,31 @@ static void sort_atoms(struct field_atoms *atoms)
 		if (atoms->starts.data[i] != atoms->starts.data[kept - 1])
 			atoms->starts.data[kept++] = atoms->starts.data[i];
 	atoms->starts.len = kept;
+}
+
+static void copy_starts(struct packet_space *space, addr_number from, addr_number to, addr_number host)
+{
+	struct field_atoms *atoms = &space->fields[FIELD_DST];
+
+	for (size_t i = 0, count = atoms->starts.len; i < count; i++)
+		if (atoms->starts.data[i] > from && atoms->starts.data[i] - from <= host)
+			vec_push(space->arena, &atoms->starts, atoms->starts.data[i] - from + to);
+}
+
+/* Networks that are mapped onto each other, and these onto further ones; a circle of mappings ends somewhere. */
+static void align_mappings(struct packet_space *space)
+{
+	struct field_atoms *atoms = &space->fields[FIELD_DST];
+	size_t before = 0;
+
+	for (size_t round = 0; round <= space->mappings.len && atoms->starts.len != before; round++) {
+		before = atoms->starts.len;
+		vec_each(mapping, &space->mappings) {
+			copy_starts(space, mapping->from, mapping->to, mapping->host);
+			copy_starts(space, mapping->to, mapping->from, mapping->host);
+			sort_atoms(atoms);
+		}
+	}
 }
 
 static unsigned bits_for(const struct field_atoms *atoms, enum field field)
@@ -164,6 +196,8 @@ static void settle_interfaces(struct packet_space *space)
 void packet_space_close(struct packet_space *space)
 {
 	settle_interfaces(space);
+	sort_atoms(&space->fields[FIELD_DST]);
+	align_mappings(space);
 	for (int field = 0; field < FIELD_COUNT; field++) {
 		struct field_atoms *atoms = &space->fields[field];
 
@@ -241,6 +275,15 @@ static size_t atom_of(const struct field_atoms *atoms, addr_number value)
 			high = middle;
 	}
 	return low;
+}
+
+struct addr_range packet_space_piece(const struct packet_space *space, enum field field, addr_number value)
+{
+	const struct field_atoms *atoms = &space->fields[field];
+	size_t atom = atom_of(atoms, value);
+
+	return (struct addr_range){atoms->starts.data[atom],
+				   atom + 1 < atoms->starts.len ? atoms->starts.data[atom + 1] - 1 : atoms->last};
 }
 
 struct atom_range {

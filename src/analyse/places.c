@@ -272,7 +272,7 @@ uint32_t places_possible(struct packet_space *space, const struct places *places
 	return packets_or(space, certain, open_places(space, places, field));
 }
 
-uint32_t places_own(struct packet_space *space, const struct places *places, const char *interface)
+uint32_t places_own(struct packet_space *space, const struct places *places, enum field field, const char *interface)
 {
 	struct addr_set set = {.family = space->family};
 
@@ -281,7 +281,7 @@ uint32_t places_own(struct packet_space *space, const struct places *places, con
 		    (!interface || strcmp(address->interface, interface) == 0))
 			add_number(space->arena, &set, addr_to_number(&address->addr));
 	addr_set_normalise(&set);
-	return packets_addresses(space, FIELD_DST, &set);
+	return packets_addresses(space, field, &set);
 }
 
 static uint32_t elsewhere(struct packet_space *space)

@@ -85,15 +85,11 @@ static void take_dnat(struct table_walk *walk, const struct chain *chain, const 
 		      bool exact)
 {
 	struct packet_space *space = walk->space;
-	struct translation translation = translation_of(rule);
-	uint32_t made = translation_apply(space, &translation, packets);
-	uint32_t same = translation_leaves(space, &translation, packets);
+	struct translation translation = translate(space, rule, &walk->vantage, packets);
 
 	record(walk, EVENT_TRANSLATE, chain, rule, packets, exact);
-	walk->accepted = packets_or(space, walk->accepted, same);
-	if (translation_is_certain(&translation))
-		made = packets_minus(space, made, packets_forget(space, same, FIELD_OUT));
-	walk->translated = packets_or(space, walk->translated, made);
+	walk->accepted = packets_or(space, walk->accepted, translation.same);
+	walk->translated = packets_or(space, walk->translated, translation.made);
 }
 
 static void take_snat(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets,

@@ -4,26 +4,14 @@
 #ifndef PEERWALL_TRANSLATION_H
 #define PEERWALL_TRANSLATION_H
 
-#include <peerwall/packetset.h>
-#include <peerwall/ruleset.h>
+#include <peerwall/rule_packets.h>
 
-/* Without limits a destination stays as it was. */
 struct translation {
-	bool changes_dst, changes_dport;
-	bool local;   /* it becomes one of the host's */
-	bool unknown; /* it may become anything */
-	addr_number dst_lo, dst_hi, dport_lo, dport_hi;
+	uint32_t made; /* the packets as they are then, wherever they are routed to */
+	uint32_t same; /* those that stay as they were: for connection tracking these are not translated at all */
 };
 
-struct translation translation_of(const struct rule *rule);
-
-/* Each packet becomes just one other. */
-bool translation_is_certain(const struct translation *translation);
-
-/* The packets as they are then, wherever they are routed to. */
-uint32_t translation_apply(struct packet_space *space, const struct translation *translation, uint32_t packets);
-
-/* Those that stay as they were: for connection tracking these are not translated at all. */
-uint32_t translation_leaves(struct packet_space *space, const struct translation *translation, uint32_t packets);
+struct translation translate(struct packet_space *space, const struct rule *rule, const struct vantage *vantage,
+			     uint32_t packets);
 
 #endif

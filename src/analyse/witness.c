@@ -45,8 +45,8 @@ struct witness witness_find(struct packet_space *space, const struct places *pla
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
 		packets_range(space, FIELD_DPORT, 1, UINT16_MAX),
-		places_own(space, places, NULL),
-		places_own(space, places, in),
+		places_own(space, places, FIELD_DST, NULL),
+		places_own(space, places, FIELD_DST, in),
 		packets_range(space, FIELD_DST, nobody.lo, nobody.hi),
 		packets_range(space, FIELD_SRC, nobody.lo, nobody.hi),
 	};

@@ -21,7 +21,7 @@ struct one_packet {
 	bool local, multicast;  /* what the destination is to the host, as sent */
 	bool untracked;
 	const char *translated_out; /* where it goes if DNAT turns it */
-	uint32_t mark;
+	uint32_t mark, connmark;
 	bool translated;
 	bool coin;
 };
@@ -122,6 +122,9 @@ static inline bool one_option_matches(const struct one_packet *packet, enum fami
 		return one_has_type(packet, family, option);
 	case OPTION_MARK_MARK:
 		return ((packet->mark & option->value.masked.mask) == option->value.masked.value) != option->negated;
+	case OPTION_CONNMARK_MARK:
+		return !packet->untracked &&
+		       ((packet->connmark & option->value.masked.mask) == option->value.masked.value) != option->negated;
 	case OPTION_LIMIT_LIMIT:
 		return packet->coin;
 	case OPTION_LIMIT_BURST:
@@ -171,6 +174,48 @@ static inline enum one_fate one_translate(struct one_packet *packet, const struc
 	return ONE_ACCEPT;
 }
 
+static inline enum one_fate one_map(struct one_packet *packet, const struct rule *rule)
+{
+	const struct value *to = &rule->target.extension.options.data[0].value;
+	addr_number mask = addr_to_number(&to->network.mask);
+
+	packet->new_dst = (packet->dst & ~mask) | addr_to_number(&to->network.addr);
+	packet->new_dport = packet->dport;
+	packet->translated = packet->new_dst != packet->dst;
+	if (packet->translated)
+		packet->out = packet->translated_out;
+	return ONE_ACCEPT;
+}
+
+static inline void one_connmark(struct one_packet *packet, const struct rule *rule)
+{
+	uint32_t ctmask = UINT32_MAX, nfmask = UINT32_MAX, from;
+
+	if (packet->untracked)
+		return;
+	vec_each(option, &rule->target.extension.options)
+		if (option->id == OPTION_T_CONNMARK_CTMASK)
+			ctmask = (uint32_t)option->value.number;
+		else if (option->id == OPTION_T_CONNMARK_NFMASK)
+			nfmask = (uint32_t)option->value.number;
+	vec_each(option, &rule->target.extension.options)
+		switch (option->id) {
+		case OPTION_T_CONNMARK_SET_XMARK:
+			packet->connmark &= ~(uint32_t)option->value.masked.mask;
+			packet->connmark ^= (uint32_t)option->value.masked.value;
+			break;
+		case OPTION_T_CONNMARK_SAVE:
+			packet->connmark = (packet->connmark & ~ctmask) ^ (packet->mark & nfmask);
+			break;
+		case OPTION_T_CONNMARK_RESTORE:
+			from = packet->connmark & ctmask;
+			packet->mark = (packet->mark & ~nfmask) ^ from;
+			break;
+		default:
+			break;
+		}
+}
+
 static inline enum one_fate one_walk(struct one_packet *packet, const struct ruleset *ruleset, enum table_id table,
 				     enum hook hook, const char *name)
 {
@@ -211,6 +256,11 @@ static inline enum one_fate one_walk(struct one_packet *packet, const struct rul
 			return ONE_DROP;
 		case MODULE_T_DNAT:
 			return one_translate(packet, rule);
+		case MODULE_T_NETMAP:
+			return one_map(packet, rule);
+		case MODULE_T_CONNMARK:
+			one_connmark(packet, rule);
+			continue;
 		case MODULE_T_MARK:
 			packet->mark &= ~(uint32_t)rule->target.extension.options.data[0].value.masked.mask;
 			packet->mark ^= (uint32_t)rule->target.extension.options.data[0].value.masked.value;

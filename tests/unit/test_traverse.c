@@ -50,6 +50,8 @@ static void add_match(struct strbuf *text, bool forward, bool tracked)
 		strbuf_addf(text, " -m addrtype %s--dst-type LOCAL", one_of(2) ? "! " : "");
 	if (one_of(4))
 		strbuf_addf(text, " -m mark %s--mark 0x%x/0x3", one_of(2) ? "! " : "", random_below(4));
+	if (one_of(6))
+		strbuf_addf(text, " -m connmark %s--mark 0x%x/0x3", one_of(2) ? "! " : "", random_below(4));
 	if (tracked && one_of(5))
 		strbuf_addf(text, " -m conntrack %s--ctstate DNAT", one_of(2) ? "! " : "");
 	if (tracked && one_of(5))
@@ -61,7 +63,7 @@ static void add_rule(struct strbuf *text, const char *chain, char after, bool fo
 {
 	strbuf_addf(text, "-A %s", chain);
 	add_match(text, forward, !mangle);
-	switch (random_below(mangle ? 8 : 6)) {
+	switch (random_below(mangle ? 11 : 6)) {
 	case 0:
 		strbuf_adds(text, " -j ACCEPT");
 		break;
@@ -74,6 +76,14 @@ static void add_rule(struct strbuf *text, const char *chain, char after, bool fo
 	case 6:
 	case 7:
 		strbuf_addf(text, " -j MARK --set-xmark 0x%x/0x%x", random_below(4), random_below(4));
+		break;
+	case 8:
+		strbuf_addf(text, " -j CONNMARK --set-xmark 0x%x/0x%x", random_below(4), random_below(4));
+		break;
+	case 9:
+	case 10:
+		strbuf_addf(text, " -j CONNMARK --%s-mark --nfmask 0x%x --ctmask 0x%x", one_of(2) ? "save" : "restore",
+			    random_below(4), random_below(4));
 		break;
 	default:
 		if (after < 'c')
@@ -101,9 +111,13 @@ static void make_rules(struct strbuf *text)
 	strbuf_adds(text, "COMMIT\n*nat\n:PREROUTING ACCEPT [0:0]\n:INPUT ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 			  ":POSTROUTING ACCEPT [0:0]\n");
 	for (unsigned count = random_below(4); count; count--)
-		strbuf_addf(text, "-A PREROUTING -d 10.0.0.%u/%u -p tcp -m tcp --dport %u -j DNAT --to-destination 10.0.0.%u%s\n",
-			    random_below(4), 30 + random_below(3), 1 + random_below(3), random_below(4),
-			    one_of(2) ? ":2" : "");
+		if (one_of(3))
+			strbuf_addf(text, "-A PREROUTING -d 10.0.0.%u/31 -j NETMAP --to 10.0.0.%u/31\n", 2 * random_below(2),
+				    2 * random_below(2));
+		else
+			strbuf_addf(text, "-A PREROUTING -d 10.0.0.%u/%u -p tcp -m tcp --dport %u -j DNAT --to-destination 10.0.0.%u%s\n",
+				    random_below(4), 30 + random_below(3), 1 + random_below(3), random_below(4),
+				    one_of(2) ? ":2" : "");
 	strbuf_addf(text, "COMMIT\n*filter\n:INPUT %s [0:0]\n:FORWARD %s [0:0]\n:OUTPUT ACCEPT [0:0]\n:a - [0:0]\n"
 			  ":b - [0:0]\n:c - [0:0]\n",
 		    drop ? "DROP" : "ACCEPT", drop ? "ACCEPT" : "DROP");
