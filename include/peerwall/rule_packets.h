@@ -27,11 +27,14 @@ struct vantage {
 	const char *in;       /* "" behind OUTPUT: sent by the host itself */
 	enum hook hook;
 	enum tracking tracking;
-	bool before_tracking; /* in raw: no state yet */
+	bool before_tracking; /* in raw: no state yet, but for what was taken out of tracking */
+	uint32_t untracked;   /* what may have been taken out; marks do not count */
+	uint32_t surely_untracked;
 	bool translated;      /* DNAT has been at work: -d and --dport see what it made */
 	bool resourced;       /* SNAT may have been at work: -s and --sport see what it made, which is not known */
 	const struct places *places;
 	bool hops_changed;    /* somebody may have changed the time to live */
+	bool legacy;          /* the rules are iptables-legacy's; else they may be iptables-nft's */
 };
 
 /* Does conntrack know a connection there? */

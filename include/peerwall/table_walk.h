@@ -64,8 +64,7 @@ struct table_walk {
 	uint32_t resourced;  /* by SNAT: they have another source, and are among the accepted */
 
 	/* Of raw. */
-	uint32_t untracked;  /* what may have been taken out of connection tracking */
-	uint32_t surely_untracked;
+	uint32_t doubted;    /* some rule may have taken hold of these, and led them elsewhere */
 
 	bool gave_up;        /* the chains call each other too often */
 	enum table_id table;

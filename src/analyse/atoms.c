@@ -24,9 +24,14 @@ static void mention_ports(struct packet_space *space, enum field field, const st
 		packet_space_mention(space, field, range->lo, range->hi);
 }
 
+/* As it is on arrival, and behind the routing decision, which takes one. */
 static void mention_hops(struct packet_space *space, const struct option *option)
 {
-	packet_space_mention(space, FIELD_HOPS, option->value.number, option->value.number);
+	addr_number hops = option->value.number;
+
+	packet_space_mention(space, FIELD_HOPS, hops, hops);
+	if (hops < UINT8_MAX)
+		packet_space_mention(space, FIELD_HOPS, hops + 1, hops + 1);
 }
 
 static void mention_icmp(struct packet_space *space, const struct option *option)

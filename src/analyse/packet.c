@@ -397,10 +397,11 @@ static enum packet_state icmp_state(uint8_t type)
 	return type == ECHO_REQUEST4 || type == 13 || type == 15 || type == 17 ? PACKET_NEW : PACKET_INVALID;
 }
 
-/* nf_conntrack_proto_icmpv6.c: neighbour discovery and listeners' reports are not tracked at all. */
+/* nf_conntrack_proto_icmpv6.c: neighbour discovery and listeners' reports are not tracked at all, nor, since Linux 6.9, is the
+ * discovery of multicast routers. */
 static enum packet_state icmp6_state(uint8_t type)
 {
-	if ((type >= 130 && type <= 136) || type == 143)
+	if ((type >= 130 && type <= 136) || type == 143 || type == 151 || type == 152)
 		return PACKET_UNTRACKED;
 	return type == ECHO_REQUEST6 || type == 139 ? PACKET_NEW : PACKET_INVALID;
 }

@@ -126,12 +126,21 @@ static void demand_icmp(struct reading *reading, const struct option *option)
 	       option->negated);
 }
 
+/* ip_forward() and ip6_forward() count down before FORWARD: what was sent had one more. */
 static void demand_hops(struct reading *reading, addr_number lo, addr_number hi, bool negated)
 {
-	if (reading->vantage->hops_changed)
+	enum hook hook = reading->vantage->hook;
+	bool by_host = !*reading->vantage->in;
+
+	if (reading->vantage->hops_changed) {
 		blur(reading);
-	else
-		demand(reading, lo > hi ? DIAGRAM_NONE : packets_range(reading->space, FIELD_HOPS, lo, hi), negated);
+		return;
+	}
+	if (!by_host && (hook == HOOK_FORWARD || hook == HOOK_POSTROUTING)) {
+		lo++;
+		hi = hi < UINT8_MAX ? hi + 1 : hi;
+	}
+	demand(reading, lo > hi ? DIAGRAM_NONE : packets_range(reading->space, FIELD_HOPS, lo, hi), negated);
 }
 
 /* ---- connection tracking ---- */
@@ -144,8 +153,6 @@ bool vantage_is_tracked(const struct vantage *vantage)
 /* state_mt() and conntrack_mt() of the kernel's xt_state.c and xt_conntrack.c. */
 static uint64_t certain_states(const struct vantage *vantage)
 {
-	if (vantage->before_tracking)
-		return BIT(STATE_INVALID);
 	switch (vantage->tracking) {
 	case TRACKING_NEW:
 		return BIT(STATE_NEW) | (vantage->translated ? BIT(STATE_DNAT) : 0);
@@ -171,9 +178,26 @@ static uint64_t possible_states(const struct vantage *vantage)
 	return vantage->resourced ? BIT(STATE_SNAT) : 0;
 }
 
+/* In raw: what a rule has taken out of tracking is UNTRACKED at once, and all else INVALID still. */
+static void demand_early_state(struct reading *reading, const struct option *option)
+{
+	const struct vantage *vantage = reading->vantage;
+	bool untracked = ((option->value.bits & BIT(STATE_UNTRACKED)) != 0) != option->negated;
+	bool invalid = ((option->value.bits & BIT(STATE_INVALID)) != 0) != option->negated;
+
+	if (untracked != invalid && vantage->untracked != vantage->surely_untracked)
+		blur(reading);
+	if (!untracked)
+		demand(reading, vantage->surely_untracked, true);
+	if (!invalid)
+		demand(reading, vantage->untracked, false);
+}
+
 static void demand_state(struct reading *reading, const struct option *option)
 {
-	if (certain_states(reading->vantage) & option->value.bits)
+	if (reading->vantage->before_tracking)
+		demand_early_state(reading, option);
+	else if (certain_states(reading->vantage) & option->value.bits)
 		demand_truth(reading, !option->negated);
 	else if (possible_states(reading->vantage) & option->value.bits)
 		blur(reading);
@@ -425,6 +449,42 @@ static void demand_option(struct reading *reading, const struct option *option)
 	}
 }
 
+static bool is_source_port(const struct option *option)
+{
+	return option->id == OPTION_TCP_SPORT || option->id == OPTION_UDP_SPORT || option->id == OPTION_SCTP_SPORT ||
+	       option->id == OPTION_DCCP_SPORT;
+}
+
+static bool is_one_negated_port(const struct option *option)
+{
+	return option->negated && option->value.kind == VALUE_PORTS && option->value.ports.ranges.len == 1 &&
+	       option->value.ports.ranges.data[0].lo == option->value.ports.ranges.data[0].hi;
+}
+
+/*
+ * "! --sport A ! --dport B": iptables-nft 1.8.9 compares both ports at one stroke, so that its rule matches unless both
+ * are as named; what it prints, and what others load, asks that neither is.
+ */
+static void demand_transport(struct reading *reading, const struct match *match)
+{
+	uint32_t both = DIAGRAM_ALL;
+	unsigned negated = 0;
+
+	vec_each(option, &match->options)
+		negated += is_one_negated_port(option);
+	vec_each(option, &match->options)
+		if (negated < 2 || reading->vantage->legacy || !is_one_negated_port(option))
+			demand_option(reading, option);
+		else
+			both = packets_and(reading->space, both,
+					   port_list_packets(reading, is_source_port(option) ? FIELD_SPORT : port_of(reading),
+							     &option->value.ports));
+	if (both == DIAGRAM_ALL)
+		return;
+	demand_source(reading, both, true);
+	blur(reading);
+}
+
 static void demand_match(struct reading *reading, const struct match *match)
 {
 	switch (match->module) {
@@ -433,6 +493,12 @@ static void demand_match(struct reading *reading, const struct match *match)
 		return;
 	case MODULE_ADDRTYPE:
 		demand_addrtype(reading, match);
+		return;
+	case MODULE_TCP:
+	case MODULE_UDP:
+	case MODULE_SCTP:
+	case MODULE_DCCP:
+		demand_transport(reading, match);
 		return;
 	case MODULE_OPAQUE:
 	case MODULE_AH:

@@ -74,11 +74,22 @@ static void take_drop(struct table_walk *walk, const struct chain *chain, const 
 	walk->dropped = packets_or(walk->space, walk->dropped, packets);
 }
 
-static void take_notrack(struct table_walk *walk, uint32_t packets, bool exact)
+/* A rule in raw whose match or doing is not known: behind it nothing is sure of these. */
+static void take_doubt(struct table_walk *walk, uint32_t packets)
 {
-	walk->untracked = packets_or(walk->space, walk->untracked, packets_forget_marks(walk->space, packets));
-	if (exact)
-		walk->surely_untracked = packets_or(walk->space, walk->surely_untracked, packets);
+	if (walk->vantage.before_tracking)
+		walk->doubted = packets_or(walk->space, walk->doubted, packets_forget_marks(walk->space, packets));
+}
+
+static void take_notrack(struct table_walk *walk, uint32_t packets)
+{
+	struct packet_space *space = walk->space;
+	struct vantage *vantage = &walk->vantage;
+
+	packets = packets_forget_marks(space, packets);
+	vantage->untracked = packets_or(space, vantage->untracked, packets);
+	vantage->surely_untracked =
+		packets_or(space, vantage->surely_untracked, packets_minus(space, packets, walk->doubted));
 }
 
 static void take_dnat(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets,
@@ -108,6 +119,7 @@ static bool is_behind_routing(const struct table_walk *walk)
 static uint32_t take_unknown(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets)
 {
 	walk->vantage.hops_changed = true;
+	take_doubt(walk, packets);
 	if (walk->table == TABLE_NAT && is_behind_routing(walk))
 		take_snat(walk, chain, rule, packets, false);
 	else if (walk->table == TABLE_NAT)
@@ -179,7 +191,7 @@ static struct onward take_rule(struct table_walk *walk, const struct chain *chai
 		on = hit;
 		break;
 	case EFFECT_NOTRACK:
-		take_notrack(walk, hit, exact);
+		take_notrack(walk, hit);
 		on = hit;
 		break;
 	case EFFECT_DNAT:
@@ -247,6 +259,8 @@ static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, co
 			settle(space, queue);
 		return DIAGRAM_NONE;
 	}
+	if (!matched.exact)
+		take_doubt(walk, hit);
 	onward = take_rule(walk, chain, rule, hit, matched.exact);
 	if (onward.on == hit)
 		return onward.back;

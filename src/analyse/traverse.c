@@ -22,16 +22,25 @@ struct way_through {
 
 /* ---- what can arrive ---- */
 
-/* Types that conntrack leaves alone: nf_conntrack_icmpv6_error() of net/netfilter/nf_conntrack_proto_icmpv6.c. */
-static const uint8_t untracked_icmpv6[] = {130, 131, 132, 133, 134, 135, 136, 137, 143};
+/*
+ * Types that conntrack leaves alone: nf_conntrack_icmpv6_error() of net/netfilter/nf_conntrack_proto_icmpv6.c; the discovery
+ * of multicast routers only since Linux 6.9.
+ */
+static const struct {
+	uint8_t type;
+	bool always;
+} untracked_icmpv6[] = {
+	{130, true}, {131, true}, {132, true}, {133, true}, {134, true},
+	{135, true}, {136, true}, {143, true}, {151, false}, {152, false},
+};
 
 void traverse_mention(struct packet_space *space)
 {
 	packet_space_mention(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP);
 	packet_space_mention(space, FIELD_PROTOCOL, NUMBER_ICMPV6, NUMBER_ICMPV6);
-	for (size_t i = 0; i < sizeof untracked_icmpv6; i++)
-		packet_space_mention(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i] << 8,
-				     (addr_number)untracked_icmpv6[i] << 8 | 0xff);
+	for (size_t i = 0; i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
+		packet_space_mention(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i].type << 8,
+				     (addr_number)untracked_icmpv6[i].type << 8 | 0xff);
 }
 
 /* ip6_rcv_core() of net/ipv6/ip6_input.c drops these before any rule sees them, unless they come by the loopback. */
@@ -134,16 +143,18 @@ static void pass_on(struct way_through *way, uint32_t packets, enum passage pass
 
 /* ---- the way ---- */
 
-static uint32_t never_tracked(struct packet_space *space)
+/* By every kernel, or by some. */
+static uint32_t never_tracked(struct packet_space *space, bool by_all)
 {
 	uint32_t packets = DIAGRAM_NONE;
 
 	if (space->family != FAMILY_IPV6)
 		return packets;
-	for (size_t i = 0; i < sizeof untracked_icmpv6; i++)
-		packets = packets_or(space, packets,
-				     packets_range(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i] << 8,
-						   (addr_number)untracked_icmpv6[i] << 8 | 0xff));
+	for (size_t i = 0; i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
+		if (untracked_icmpv6[i].always || !by_all)
+			packets = packets_or(space, packets,
+					     packets_range(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i].type << 8,
+							   (addr_number)untracked_icmpv6[i].type << 8 | 0xff));
 	return packets_and(space, packets, packets_range(space, FIELD_PROTOCOL, NUMBER_ICMPV6, NUMBER_ICMPV6));
 }
 
@@ -161,13 +172,13 @@ static uint32_t cannot_begin(struct packet_space *space)
 static uint32_t of_state(const struct way_through *way, uint32_t packets)
 {
 	struct packet_space *space = way->space;
-	uint32_t never = packets_and(space, packets, never_tracked(space));
-
 	if (way->input->tracking == TRACKING_UNTRACKED)
-		return packets_or(space, packets_and(space, packets, way->walk.untracked), never);
+		return packets_and(space, packets,
+				   packets_or(space, way->walk.vantage.untracked, never_tracked(space, false)));
 	if (way->input->tracking == TRACKING_NEW)
 		packets = packets_minus(space, packets, cannot_begin(space));
-	return packets_minus(space, packets_minus(space, packets, way->walk.surely_untracked), never);
+	packets = packets_minus(space, packets, way->walk.vantage.surely_untracked);
+	return packets_minus(space, packets, never_tracked(space, true));
 }
 
 /* What DNAT has made, as it may be routed; nothing if nothing was translated. */
@@ -191,7 +202,7 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 		.space = space, .input = input, .journey = out,
 		.walk = {.space = space, .ruleset = input->ruleset, .events = &out->events, .visitor = input->visitor,
 			 .vantage = {.in = input->in, .tracking = input->tracking, .before_tracking = true,
-				     .places = input->places}},
+				     .legacy = !input->nat_first, .places = input->places}},
 	};
 	uint32_t packets = without_strays(space, input->in, input->arriving), made;
 
@@ -200,7 +211,7 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 	if (input->scope == TRAVERSE_ALL)
 		packets = pass_table(&way, TABLE_RAW, HOOK_PREROUTING, packets);
 	else
-		way.walk.untracked = packets;
+		way.walk.vantage.untracked = packets;
 	packets = of_state(&way, packets);
 	way.walk.vantage.before_tracking = false;
 	packets = pass_table(&way, TABLE_MANGLE, HOOK_PREROUTING, packets);
