@@ -82,7 +82,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces, the corpus or the story says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus story trace bench fuzz lab
+CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus story trace sets bench fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
@@ -144,13 +144,22 @@ check-corpus: $(BUILD)/peerwall
 check-story: $(BUILD)/peerwall
 	$(Q)tests/story/run.sh $(BUILD)/peerwall $(may_skip)
 
-$(BUILD)/tests/trace-kernel: $(wildcard tests/trace/*.c) tests/trace/kernel.h $(BUILD)/libpeerwall.a
+# What both tests against the kernel stand on, and each of them.
+KERNEL_SHARED := $(addprefix tests/kernel/,random.c wire.c world.c)
+KERNEL_SETS   := $(addprefix tests/kernel/,analysis.c prediction.c choice.c tally.c)
+KERNEL_TESTS  := trace sets
+
+$(BUILD)/tests/kernel-sets: $(KERNEL_SETS) tests/kernel/sets.h
+$(KERNEL_TESTS:%=$(BUILD)/tests/kernel-%): $(BUILD)/tests/kernel-%: tests/kernel/%.c $(KERNEL_SHARED) tests/kernel/kernel.h $(BUILD)/libpeerwall.a
 	@mkdir -p $(@D)
 	@echo "  TEST    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(filter %.c,$^) $(BUILD)/libpeerwall.a $(LIBS)
 
-check-trace: $(BUILD)/tests/trace-kernel
-	$(Q)tests/trace/kernel.sh $(may_skip)
+check-trace: $(BUILD)/tests/kernel-trace
+	$(Q)tests/kernel/trace.sh $(may_skip)
+
+check-sets: $(BUILD)/tests/kernel-sets
+	$(Q)tests/kernel/sets.sh $(may_skip)
 
 check-docs: $(BUILD)/peerwall
 	$(Q)tests/docs/run.sh $(BUILD)/peerwall $(may_skip)

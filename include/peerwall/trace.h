@@ -3,7 +3,7 @@
  *
  * Purpose: an interpreter of the typed rules, concrete and simple: the packet walks through raw, conntrack, mangle, nat,
  * the routing decision, INPUT or FORWARD, and POSTROUTING, as the kernel's hooks have it. It shares nothing with
- * other analyses but the model of rules, so that it can bear witness for or against them. tests/trace holds it against
+ * other analyses but the model of rules, so that it can bear witness for or against them. tests/kernel holds it against
  * the real kernel, rule by rule.
  * What the rules ask for and nobody can know (a rate, the content of a set, a MAC address) is never guessed: both
  * answers are followed, each on a path of its own. What had to be taken for granted is listed.

@@ -1,32 +1,21 @@
-#!/usr/bin/env bash
-# The tracer against the kernel: kernel.sh [SEED [RULESETS [PACKETS]]]
-#
-# Random rule sets are loaded into a network namespace, random packets sent through it, and the kernel's counters of
-# every rule compared with what the tracer says. Both backends, both families. BACKENDS narrows it. Prints the seed:
-# `kernel.sh SEED 1` does one rule set again, with PEERWALL_SHOW_RULES=1 showing it.
-# Status 1 on any difference; 77 where it cannot run, but 1 if CI=true.
-set -u
-
-here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-seed=${1:-$(od -An -N3 -tu4 /dev/urandom | tr -d ' ')}
-rulesets=${2:-60}
-packets=${3:-100}
+# shellcheck shell=bash
+# A host in a namespace of its own, and the wires behind it; for the tests against the kernel. To be sourced, with `test`
+# set to the test's name: it makes $work, and $ns for the names of namespaces, and takes all away at the end.
 
 skip() {
-	echo "skipped: trace: $1"
+	echo "skipped: ${test:?}: $1"
 	[ "${CI:-}" != true ] || exit 1
 	exit 77
 }
 
 [ "$(id -u)" = 0 ] || skip "needs root"
 unshare -n true 2>/dev/null || skip "needs network namespaces"
-for tool in ip nft iptables-nft iptables-legacy cc; do
+for tool in ip nft iptables-nft iptables-legacy; do
 	command -v $tool >/dev/null || skip "needs $tool"
 done
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/peerwall-trace.XXXXXX")
-ns=pwt-${work##*.}
+work=$(mktemp -d "${TMPDIR:-/tmp}/peerwall-$test.XXXXXX")
+ns=pwk-${work##*.}
 export XTABLES_LOCKFILE=$work/xtables.lock
 
 world_down() {
@@ -51,6 +40,7 @@ link() {
 	ip -n "$ns-host" addr add "$3" dev "$1" nodad
 }
 
+# world_up PEERS BRIDGE OUTSIDE: the names of its interfaces.
 world_up() {
 	ip netns add "$ns-host" && ip netns add "$ns-wire" || exit 2
 	ip netns exec "$ns-wire" sysctl -qw net.ipv6.conf.all.disable_ipv6=1 net.ipv6.conf.default.disable_ipv6=1
@@ -58,33 +48,23 @@ world_up() {
 		net.ipv4.conf.all.rp_filter=0 net.ipv4.conf.default.rp_filter=0 net.ipv6.conf.default.accept_dad=0 \
 		net.ipv6.conf.all.accept_dad=0 net.ipv4.conf.all.log_martians=0
 	ip -n "$ns-host" link set lo up
-	link wg1 10.1.1.5/24 fd00:1::5/64
-	link br0 172.18.0.1/16 fd00:18::1/64
-	link eth0 192.0.2.1/24 fd00:7::1/64
+	link "$1" 10.1.1.5/24 fd00:1::5/64
+	link "$2" 172.18.0.1/16 fd00:18::1/64
+	link "$3" 192.0.2.1/24 fd00:7::1/64
 	ip -n "$ns-host" route add default via 192.0.2.254
 	ip -n "$ns-host" -6 route add default via fd00:7::fe
 	ip -n "$ns-host" -6 route add unreachable fd00:bad::/64
 	# What has passed everything is counted, and goes no further: no answers, no connections that stay.
-	in_host nft -f - <<-'RULES' || exit 2
+	in_host nft -f - <<-RULES || exit 2
 	table inet sink {
 		chain input { type filter hook input priority 2000; iifname "lo" drop; counter drop; }
 		chain postrouting {
 			type filter hook postrouting priority 2000
-			oifname "wg1" counter drop
-			oifname "br0" counter drop
-			oifname "eth0" counter drop
+			oifname "$1" counter drop
+			oifname "$2" counter drop
+			oifname "$3" counter drop
 		}
 		chain output { type filter hook output priority -450; drop; }
 	}
 	RULES
 }
-
-cp "$root/build/tests/trace-kernel" "$work/kernel" || exit 2
-echo "trace: seed $seed"
-status=0
-for backend in ${BACKENDS:-nft legacy}; do
-	world_up
-	in_host "$work/kernel" "$backend" "/run/netns/$ns-wire" "$seed" "$rulesets" "$packets" || status=1
-	world_down
-done
-exit $status

@@ -15,7 +15,7 @@ void random_seed(uint64_t seed)
 	state = seed;
 }
 
-static uint64_t random_next(void)
+uint64_t random_next(void)
 {
 	uint64_t z = state += 0x9e3779b97f4a7c15u;
 
@@ -55,7 +55,14 @@ static struct {
 	const char *table;
 	const char *hook;     /* NULL in a chain of no hook */
 	const char *protocol; /* that the rule asks for, if any */
+	bool plain;           /* nothing that sets of packets cannot express */
 } making;
+
+/* Once in `of` times, but for what is plain. */
+static bool odd_once_in(unsigned of)
+{
+	return !making.plain && random_once_in(of);
+}
 
 static const char *source_address(void)
 {
@@ -74,10 +81,12 @@ static const char *destination_address(void)
 
 static const char *network(void)
 {
+	if (odd_once_in(16))
+		return EACH("10.0.1.4/255.0.255.252", "::4/::fffc");
 	return random_of(EACH(WORDS("10.1.1.0/24", "10.1.1.4/31", "10.0.0.0/8", "172.18.0.0/16", "172.18.0.2/32", "10.1.1.5/32",
-				    "192.0.2.0/24", "10.0.1.4/255.0.255.252", "224.0.0.0/4"),
+				    "192.0.2.0/24", "224.0.0.0/4"),
 			      WORDS("fd00:1::/64", "fd00:1::4/127", "fd00::/16", "fd00:18::/64", "fd00:18::2/128", "fd00:1::5/128",
-				    "fd00:7::/64", "::4/::fffc", "ff00::/8")));
+				    "fd00:7::/64", "ff00::/8")));
 }
 
 static const char *port(void)
@@ -179,17 +188,20 @@ static void match_tuple(void)
 		strbuf_addf(making.out, " %s--ctorigsrc %s", negation(), network());
 	if (random_once_in(2))
 		strbuf_addf(making.out, " %s--ctorigdst %s", negation(), network());
-	if (random_once_in(4))
+	if (odd_once_in(4))
 		strbuf_addf(making.out, " %s--ctreplsrc %s", negation(), network());
 	if (random_once_in(3))
 		strbuf_addf(making.out, " %s--ctorigdstport %s", negation(), port());
-	if (random_once_in(6))
+	if (odd_once_in(6))
 		strbuf_addf(making.out, " %s--ctstatus %s", negation(), random_of(WORDS("SEEN_REPLY", "ASSURED", "EXPECTED,CONFIRMED")));
 	strbuf_addf(making.out, " --ctdir %s", random_of(WORDS("ORIGINAL", "ORIGINAL", "REPLY")));
 }
 
 static const char *address_types(void)
 {
+	if (making.plain)
+		return random_of(EACH(WORDS("LOCAL", "LOCAL", "UNICAST", "MULTICAST", "BROADCAST", "LOCAL,BROADCAST,MULTICAST"),
+				      WORDS("LOCAL", "LOCAL", "UNICAST", "MULTICAST", "ANYCAST", "LOCAL,ANYCAST", "LOCAL,MULTICAST")));
 	return random_of(EACH(WORDS("LOCAL", "LOCAL", "UNICAST", "MULTICAST", "BROADCAST", "LOCAL,BROADCAST,MULTICAST", "LOCAL,UNICAST"),
 			      WORDS("LOCAL", "LOCAL", "UNICAST", "MULTICAST", "ANYCAST", "LOCAL,ANYCAST", "LOCAL,MULTICAST", "LOCAL,UNICAST",
 				    "UNREACHABLE", "UNICAST,UNREACHABLE")));
@@ -201,10 +213,10 @@ static void match_addrtype(void)
 	bool before = making.hook && (strcmp(making.hook, "PREROUTING") == 0 || strcmp(making.hook, "INPUT") == 0);
 
 	strbuf_adds(making.out, " -m addrtype");
-	if (random_once_in(5))
+	if (odd_once_in(5))
 		strbuf_addf(making.out, " %s--src-type %s", negation(), address_types());
 	strbuf_addf(making.out, " %s--dst-type %s", negation(), address_types());
-	if (before && random_once_in(5))
+	if (before && odd_once_in(5))
 		strbuf_adds(making.out, " --limit-iface-in");
 }
 
@@ -240,21 +252,27 @@ static void make_matches(void)
 {
 	static void (*const extensions[])(void) = {
 		match_state, match_ctstate, match_ctstate, match_tuple, match_tuple, match_addrtype, match_addrtype, match_addrtype,
-		match_iprange, match_mark, match_mark, match_hops, match_length, match_comment,
+		match_iprange, match_mark, match_mark, match_hops, match_comment, match_length,
 	};
+	unsigned known = sizeof extensions / sizeof *extensions - making.plain;
 
 	match_basic();
 	choose_protocol();
 	if (making.protocol && random_once_in(2))
 		match_protocol();
 	for (unsigned count = random_below(3); count; count--)
-		extensions[random_below(sizeof extensions / sizeof *extensions)]();
+		extensions[random_below(known)]();
 }
 
 /* ---- targets ---- */
 
 static const char *mark_target(void)
 {
+	if (making.plain)
+		return random_of(WORDS("MARK --set-xmark 0x1/0xffffffff", "MARK --set-xmark 0x2/0x2", "MARK --set-xmark 0x10/0x0",
+				       "MARK --set-xmark 0x0/0xf",
+				       "CONNMARK --restore-mark --nfmask 0xffffffff --ctmask 0xffffffff",
+				       "CONNMARK --restore-mark --nfmask 0xf --ctmask 0x3"));
 	return random_of(WORDS("MARK --set-xmark 0x1/0xffffffff", "MARK --set-xmark 0x2/0x2", "MARK --set-xmark 0x10/0x0",
 			       "MARK --set-xmark 0x0/0xf", "CONNMARK --set-xmark 0x1/0xffffffff", "CONNMARK --set-xmark 0x12/0xf2",
 			       "CONNMARK --save-mark --nfmask 0xffffffff --ctmask 0xffffffff",
@@ -296,7 +314,7 @@ static const char *own_target(void)
 	if (strcmp(making.table, "raw") == 0)
 		return "CT --notrack";
 	if (strcmp(making.table, "mangle") == 0)
-		return random_once_in(5) ? hops_target() : mark_target();
+		return odd_once_in(5) ? hops_target() : mark_target();
 	if (strcmp(making.table, "filter") == 0)
 		return reject_target();
 	if (strcmp(making.table, "nat") != 0 || !making.hook)
@@ -372,8 +390,9 @@ static void make_table(const char *name, const char *const *hooks)
 	strbuf_adds(making.out, "COMMIT\n");
 }
 
-void make_rules(struct strbuf *out, enum family family)
+void make_rules(struct strbuf *out, enum family family, enum rule_variety variety)
 {
+	making.plain = variety == RULES_PLAIN;
 	making.family = family;
 	making.out = out;
 	make_table("raw", WORDS("PREROUTING", "OUTPUT"));

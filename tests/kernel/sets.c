@@ -1,0 +1,297 @@
+/*
+ * Holds the sets of packets against the kernel: `sets BACKEND NAMESPACE INTERFACES SEED RULESETS PACKETS`, inside the
+ * host's namespace.
+ *
+ * For each random rule set and family: loads it by iptables-restore, reads it back, works out the sets, and sends packets
+ * that these name: of each rule one that it takes, and one that is just not taken. The kernel's counters of every rule,
+ * in packets and bytes (lengths are random), have to be the number of packets that lie in the rule's sets; where rules are
+ * understood only in part, they lie between what is certain and what is possible. So have the packets that come out of it
+ * all, at the host and by each interface. The tracer has to say the same of each packet, rule by rule.
+ */
+#include "sets.h"
+
+#include <peerwall/match_codec.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BATCH_MAX 400
+
+struct test {
+	struct world world;
+	uint64_t seed;
+	unsigned packets;
+	bool show;
+	size_t sent, decided, accepted, traced, differences;
+};
+
+struct expectation {
+	struct tallies tallies;
+	struct arrivals least, most;
+};
+
+/* ---- what the sets say ---- */
+
+static void expect_rules(struct expectation *out, const struct prediction *prediction, const struct packet *packet)
+{
+	vec_each(meeting, &prediction->meetings) {
+		const struct taking *taking = meeting->taking;
+		struct tally *tally = tallies_find(&out->tallies, taking->rule ? (const void *)taking->rule : taking->chain);
+
+		if (meeting->surely)
+			count_packet(&tally->least, packet);
+		count_packet(&tally->most, packet);
+	}
+}
+
+static void expect(struct test *test, struct expectation *out, const struct prediction *prediction, const struct packet *packet)
+{
+	expect_rules(out, prediction, packet);
+	for (int i = 0; i <= WORLD_INTERFACES; i++) {
+		if (!prediction->may_arrive[i])
+			continue;
+		count_packet(&out->most.at[i], packet);
+		if (prediction->decided) {
+			count_packet(&out->least.at[i], packet);
+			test->accepted++;
+		}
+	}
+	test->decided += prediction->decided;
+	test->sent++;
+}
+
+/* ---- what the tracer says ---- */
+
+static bool is_decided(const struct trace *trace)
+{
+	if (trace->paths.len != 1 || trace->paths.data[0].fate == FATE_UNDECIDED)
+		return false;
+	vec_each(step, &trace->paths.data[0].steps)
+		if (step->supposed || step->harmless)
+			return false;
+	return true;
+}
+
+/* The next rule on the tracer's path that the sets look at, too; its step's number, or the number of steps. */
+static size_t next_rule(const struct trace_path *path, const struct tallies *tallies, size_t i)
+{
+	for (; i < path->steps.len; i++)
+		if (path->steps.data[i].kind == STEP_RULE && path->steps.data[i].matched && tallies_find(tallies, path->steps.data[i].rule))
+			break;
+	return i;
+}
+
+/* All that is certain lies on the path, and nothing else than what is possible. */
+static bool same_rules(const struct trace_path *path, const struct prediction *prediction, const struct tallies *tallies)
+{
+	size_t at = next_rule(path, tallies, 0);
+
+	vec_each(meeting, &prediction->meetings) {
+		if (!meeting->taking->rule)
+			continue;
+		if (at < path->steps.len && path->steps.data[at].rule == meeting->taking->rule)
+			at = next_rule(path, tallies, at + 1);
+		else if (meeting->surely)
+			return false;
+	}
+	return at == path->steps.len;
+}
+
+static bool same_fate(const struct world *world, const struct trace_path *path, const struct prediction *prediction)
+{
+	if (path->fate != FATE_ACCEPTED)
+		return prediction->may_be_dropped || path->steps.data[path->decisive].kind == STEP_ROUTE;
+	return prediction->may_arrive[world_place(world, path->forwarded ? path->out : NULL)];
+}
+
+static bool tracer_agrees(struct test *test, const struct analysis *analysis, const struct tallies *tallies, const struct probe *probe,
+			  const struct prediction *prediction)
+{
+	struct trace trace;
+
+	world_trace(&test->world, &trace, analysis->rules, &probe->packet, analysis->arena);
+	if (!is_decided(&trace))
+		return true;
+	test->traced++;
+	return same_rules(&trace.paths.data[0], prediction, tallies) && same_fate(&test->world, &trace.paths.data[0], prediction);
+}
+
+/* ---- comparing ---- */
+
+static bool lies_between(const struct counters *least, const struct counters *most, const struct counters *seen)
+{
+	return least->packets <= seen->packets && seen->packets <= most->packets && least->bytes <= seen->bytes && seen->bytes <= most->bytes;
+}
+
+static void show_tally(const struct ruleset *rules, const struct tally *tally, const struct counters *seen)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (tally->number)
+		rule_encode(&text, rules->family, &tally->chain->rules.data[tally->number - 1]);
+	else
+		strbuf_adds(&text, "the policy");
+	printf("    %s %s %u: sets %lu-%lu, kernel %lu packets: %s\n", table_names[tally->table], tally->chain->name, tally->number,
+	       tally->least.packets, tally->most.packets, seen->packets, strbuf_str(&text));
+	strbuf_free(&text);
+}
+
+static size_t compare_rules(const struct test *test, const struct ruleset *rules, const struct tallies *expected, const struct ruleset *seen)
+{
+	size_t wrong = 0;
+
+	vec_each(tally, &expected->all) {
+		const struct chain *chain = table_find_chain(&seen->tables[tally->table], tally->chain->name, strlen(tally->chain->name));
+		const struct counters *counters = tally->number ? &chain->rules.data[tally->number - 1].counters : &chain->counters;
+
+		/* nft counts no policies. */
+		if ((!tally->number && (!chain->builtin || world_is_nft(&test->world))) ||
+		    lies_between(&tally->least, &tally->most, counters))
+			continue;
+		wrong++;
+		if (test->show)
+			show_tally(rules, tally, counters);
+	}
+	return wrong;
+}
+
+static size_t compare_arrivals(const struct test *test, const struct expectation *expected, const struct arrivals *before,
+			       const struct arrivals *after)
+{
+	size_t wrong = 0;
+
+	for (int i = 0; i <= WORLD_INTERFACES; i++) {
+		const struct counters *least = &expected->least.at[i], *most = &expected->most.at[i];
+		struct counters seen = {after->at[i].packets - before->at[i].packets, after->at[i].bytes - before->at[i].bytes};
+
+		if (lies_between(least, most, &seen))
+			continue;
+		wrong++;
+		if (test->show)
+			printf("    accepted, %s %s: sets %lu-%lu, kernel %lu packets\n", i ? "out by" : "for this",
+			       i ? test->world.interfaces[i - 1] : "host", least->packets, most->packets, seen.packets);
+	}
+	return wrong;
+}
+
+/* ---- one rule set ---- */
+
+static bool is_to_group(const struct packet *packet)
+{
+	const struct addr *to = &packet->destination.lo;
+
+	return packet->family == FAMILY_IPV4 ? to->bytes[0] >> 4 == 14 : to->bytes[0] == 0xff;
+}
+
+/* Nothing that the kernel has reasons of its own to refuse, and no groups of which the sets say that they may go everywhere. */
+static bool is_sendable(const struct packet *packet, const struct prediction *prediction)
+{
+	return !addr_equal(&packet->source.lo, &packet->destination.lo) && !(prediction->may_be_forwarded && packet->ttl < ENOUGH_HOPS) &&
+	       !(prediction->may_be_translated && is_to_group(packet));
+}
+
+static void show_packet(const struct test *test, const struct probe *probe, const char *what)
+{
+	struct strbuf packet = STRBUF_EMPTY;
+
+	describe_whole_packet(&packet, &probe->packet);
+	printf("not ok %s seed %lu: %s: %s\n", test->world.backend, test->seed, what, strbuf_str(&packet));
+	strbuf_free(&packet);
+}
+
+/* Sends the probes and says in how many places the kernel differs. The rules are loaded. */
+static size_t send_probes(struct test *test, struct analysis *analysis, const struct probe *probes, unsigned count)
+{
+	struct expectation expected = {0};
+	struct arrivals before, after;
+	struct ruleset seen;
+
+	tallies_make(&expected.tallies, analysis);
+	world_read_arrivals(&before);
+	for (unsigned i = 0; i < count; i++) {
+		struct prediction prediction;
+
+		predict(&prediction, analysis, &probes[i]);
+		if (!is_sendable(&probes[i].packet, &prediction))
+			continue;
+		if (!tracer_agrees(test, analysis, &expected.tallies, &probes[i], &prediction)) {
+			show_packet(test, &probes[i], "the tracer differs");
+			test->differences++;
+		}
+		expect(test, &expected, &prediction, &probes[i].packet);
+		world_send(&test->world, &probes[i].packet, probes[i].identifier);
+	}
+	usleep(2000);
+	world_read_rules(&test->world, &seen, analysis->rules->family, analysis->arena);
+	world_read_arrivals(&after);
+	return compare_rules(test, analysis->rules, &expected.tallies, &seen) + compare_arrivals(test, &expected, &before, &after);
+}
+
+static void show_difference(struct test *test, struct analysis *analysis, const struct strbuf *text, const struct probe *probes, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		test->show = false;
+		world_load(&test->world, analysis->rules->family, text);
+		if (send_probes(test, analysis, &probes[i], 1) == 0)
+			continue;
+		show_packet(test, &probes[i], "the kernel differs");
+		test->show = true;
+		world_load(&test->world, analysis->rules->family, text);
+		send_probes(test, analysis, &probes[i], 1);
+		return;
+	}
+	printf("not ok %s seed %lu: packets differ only together\n", test->world.backend, test->seed);
+}
+
+static void run_rules(struct test *test, enum family family)
+{
+	static struct probe probes[BATCH_MAX];
+	struct strbuf text = STRBUF_EMPTY;
+	struct arena arena = ARENA_EMPTY;
+	struct analysis analysis;
+	struct ruleset rules;
+	unsigned count;
+
+	random_seed(test->seed * FAMILY_COUNT + (uint64_t)family);
+	make_rules(&text, family, random_once_in(3) ? RULES_ALL : RULES_PLAIN);
+	if (!world_load(&test->world, family, &text))
+		die("the rules cannot be loaded");
+	world_read_rules(&test->world, &rules, family, &arena);
+	if (!analysis_make(&analysis, &test->world, &rules, &arena))
+		die("the sets gave up");
+	count = choose_probes(probes, test->packets, &analysis);
+	if (send_probes(test, &analysis, probes, count)) {
+		test->differences++;
+		show_difference(test, &analysis, &text, probes, count);
+	}
+	if (test->differences && getenv("PEERWALL_SHOW_RULES"))
+		fputs(strbuf_str(&text), stdout);
+	analysis_free(&analysis);
+	arena_free(&arena);
+	strbuf_free(&text);
+}
+
+int main(int argc, char **argv)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct test test = {0};
+	unsigned long rulesets;
+
+	if (argc != 7)
+		die("usage: sets BACKEND NAMESPACE INTERFACES SEED RULESETS PACKETS");
+	test.seed = strtoul(argv[4], NULL, 10);
+	rulesets = strtoul(argv[5], NULL, 10);
+	test.packets = (unsigned)strtoul(argv[6], NULL, 10);
+	if (test.packets > BATCH_MAX)
+		die("too many packets at once");
+	world_open(&test.world, argv[1], argv[2], argv[3], &arena);
+	for (unsigned long i = 0; i < rulesets && test.differences < 5; i++, test.seed++)
+		for (int family = 0; family < FAMILY_COUNT; family++)
+			run_rules(&test, (enum family)family);
+	printf("%s: %zu packets through %lu rule sets of each family; %zu decided, %zu of them accepted; the tracer decides %zu; "
+	       "%zu rule sets differ\n", test.world.backend, test.sent, rulesets, test.decided, test.accepted, test.traced, test.differences);
+	arena_free(&arena);
+	return test.differences != 0;
+}

@@ -1,0 +1,100 @@
+/*
+ * sets.h - the parts of sets.c: what the sets say of a rule set, of one packet, and which packets are worth asking about.
+ */
+#ifndef PEERWALL_TESTS_SETS_H
+#define PEERWALL_TESTS_SETS_H
+
+#include "kernel.h"
+
+#include <peerwall/traverse.h>
+#include <peerwall/vec.h>
+
+#define TRACKINGS_WALKED 3 /* of enum tracking, the first */
+/* What is forwarded has to have some left; the sets do not speak of that. TTL targets take a few. */
+#define ENOUGH_HOPS 20
+
+/* ---- analysis.c: the sets of one rule set, and what this host makes of them ---- */
+
+/* That some packets came to a rule, and that it took hold of some of these. */
+struct taking {
+	enum table_id table;
+	enum hook hook;
+	const struct chain *chain;
+	const struct rule *rule; /* NULL: the chain's policy */
+	uint32_t reached, hit;
+	bool exact;              /* false: some of the hit may pass by */
+	bool translated;         /* by DNAT */
+	bool resourced;          /* by SNAT */
+};
+
+/* All packets that enter by one interface in one state. */
+struct passing {
+	struct analysis *analysis;
+	struct journey journey;
+	VEC(struct taking) takings; /* in the order in which packets meet them */
+};
+
+struct analysis {
+	const struct world *world;
+	const struct ruleset *rules;
+	struct arena *arena;
+	struct packet_space space;
+	struct places places;
+	struct passing passings[WORLD_ENTRANCES][TRACKINGS_WALKED];
+	uint32_t sendable; /* what the kernel lets in at all, the host has a way for, and the wire can make */
+	uint32_t sendable_anyhow; /* the same, by whatever way it goes on */
+};
+
+/* A packet on the wire. */
+struct probe {
+	struct packet packet;
+	unsigned identifier; /* of ICMP, as connection tracking sees it; else of the header */
+};
+
+/* False if the sets gave up. */
+bool analysis_make(struct analysis *out, const struct world *world, const struct ruleset *rules, struct arena *arena);
+void analysis_free(struct analysis *analysis);
+/* What the host has to say of a destination, by host.h. False if it goes nowhere. */
+bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type, uint32_t *out);
+
+/* ---- prediction.c: of one packet ---- */
+
+/* A rule or a policy that may take hold of it. */
+struct meeting {
+	const struct taking *taking;
+	bool surely;
+};
+
+struct prediction {
+	VEC(struct meeting) meetings; /* in the order of the packet's way */
+	bool decided;                 /* there is one way only */
+	bool may_be_dropped, may_be_forwarded, may_be_translated;
+	bool may_arrive[1 + WORLD_INTERFACES]; /* as struct arrivals has it */
+};
+
+void predict(struct prediction *out, struct analysis *analysis, const struct probe *probe);
+
+/* ---- choice.c ---- */
+
+/* For every taking that there is room for, a packet inside of it and one just outside. Returns how many. */
+unsigned choose_probes(struct probe *out, unsigned room, struct analysis *analysis);
+
+/* ---- tally.c: how often each rule was taken ---- */
+
+struct tally {
+	const void *subject; /* a rule, or a chain for its policy */
+	enum table_id table;
+	const struct chain *chain;
+	unsigned number;     /* of the rule; 0: the policy */
+	struct counters least, most;
+};
+
+struct tallies {
+	VEC(struct tally) all; /* by subject */
+};
+
+/* Of all rules that the analysis walks. */
+void tallies_make(struct tallies *out, const struct analysis *analysis);
+struct tally *tallies_find(const struct tallies *tallies, const void *subject);
+
+#endif
