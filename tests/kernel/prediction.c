@@ -16,6 +16,7 @@ struct asking {
 	struct bits as_sent, made; /* the packet: before DNAT, and whatever DNAT may have made of it */
 	bool certain;              /* until now */
 	bool passages[PASSAGE_COUNT];
+	bool delivered, forwarded;
 	bool resourced;            /* its source may be another one in the end */
 };
 
@@ -134,7 +135,8 @@ static void ask(struct asking *asking, const struct taking *taking)
 	if (taking->hook != HOOK_PREROUTING)
 		asking->passages[taking->translated] = true;
 	asking->resourced |= taking->resourced;
-	asking->out->may_be_forwarded |= taking->hook == HOOK_FORWARD;
+	asking->delivered |= taking->hook == HOOK_INPUT;
+	asking->forwarded |= taking->hook == HOOK_FORWARD;
 	vec_push(asking->analysis->arena, &asking->out->meetings, (struct meeting){taking, asking->certain});
 }
 
@@ -195,25 +197,32 @@ static void ask_passing(struct asking *asking, const struct passing *passing)
 	ask_arrivals(asking, &passing->journey);
 }
 
-/* A range to translate to may hold the destination as it was: then nobody knows which way it goes. The same of sources. */
-static bool is_ambiguous(const struct asking *asking, const struct taking *taking, bool both)
+/*
+ * A range to translate to may hold the destination as it was, or the host and others: then nobody knows which way it goes.
+ * The same of sources.
+ */
+static bool is_ambiguous(const struct asking *asking, const struct taking *taking, bool torn)
 {
-	return taking->hook != HOOK_PREROUTING && (both || (asking->resourced && taking->table == TABLE_SECURITY));
+	return taking->hook != HOOK_PREROUTING && (torn || (asking->resourced && taking->table == TABLE_SECURITY));
 }
 
 static void settle(struct asking *asking)
 {
-	bool both = asking->passages[PASSAGE_AS_SENT] && asking->passages[PASSAGE_TRANSLATED];
-	unsigned fates = asking->out->may_be_dropped;
+	struct prediction *out = asking->out;
+	unsigned fates = out->may_be_dropped + out->may_arrive[0];
+	bool torn;
 
-	for (int i = 0; i <= WORLD_INTERFACES; i++) {
-		fates += asking->out->may_arrive[i];
-		asking->out->may_be_forwarded |= i && asking->out->may_arrive[i];
+	for (int i = 1; i <= WORLD_INTERFACES; i++) {
+		fates += out->may_arrive[i];
+		asking->forwarded |= out->may_arrive[i];
 	}
-	vec_each(meeting, &asking->out->meetings)
-		meeting->surely &= !is_ambiguous(asking, meeting->taking, both);
-	asking->out->may_be_translated = asking->passages[PASSAGE_TRANSLATED];
-	asking->out->decided = asking->certain && !both && !asking->resourced && fates <= 1;
+	asking->delivered |= out->may_arrive[0];
+	torn = (asking->passages[PASSAGE_AS_SENT] && asking->passages[PASSAGE_TRANSLATED]) || (asking->delivered && asking->forwarded);
+	vec_each(meeting, &out->meetings)
+		meeting->surely &= !is_ambiguous(asking, meeting->taking, torn);
+	out->may_be_forwarded = asking->forwarded;
+	out->may_be_translated = asking->passages[PASSAGE_TRANSLATED];
+	out->decided = asking->certain && !torn && !asking->resourced && fates <= 1;
 }
 
 void predict(struct prediction *out, struct analysis *analysis, const struct probe *probe)
