@@ -185,12 +185,13 @@ static void demand_early_state(struct reading *reading, const struct option *opt
 	bool untracked = ((option->value.bits & BIT(STATE_UNTRACKED)) != 0) != option->negated;
 	bool invalid = ((option->value.bits & BIT(STATE_INVALID)) != 0) != option->negated;
 
-	if (untracked != invalid && vantage->untracked != vantage->surely_untracked)
+	if (untracked == invalid) {
+		demand_truth(reading, untracked);
+		return;
+	}
+	if (vantage->untracked != vantage->surely_untracked)
 		blur(reading);
-	if (!untracked)
-		demand(reading, vantage->surely_untracked, true);
-	if (!invalid)
-		demand(reading, vantage->untracked, false);
+	demand(reading, untracked ? vantage->untracked : vantage->surely_untracked, !untracked);
 }
 
 static void demand_state(struct reading *reading, const struct option *option)

@@ -6,7 +6,8 @@
  * that these name: of each rule one that it takes, and one that is just not taken. The kernel's counters of every rule,
  * in packets and bytes (lengths are random), have to be the number of packets that lie in the rule's sets; where rules are
  * understood only in part, they lie between what is certain and what is possible. So have the packets that come out of it
- * all, at the host and by each interface. The tracer has to say the same of each packet, rule by rule.
+ * all, at the host and by each interface. The tracer has to say the same of each packet, rule by rule, and with iptables-nft
+ * the kernel's own trace.
  */
 #include "sets.h"
 
@@ -24,7 +25,17 @@ struct test {
 	uint64_t seed;
 	unsigned packets;
 	bool show;
+	int nftrace;
 	size_t sent, decided, accepted, traced, differences;
+};
+
+/* A packet, and what is said of it. */
+struct asked {
+	const struct probe *probe;
+	struct prediction prediction;
+	bool sent;
+	bool traced; /* the tracer is certain of its path */
+	struct rule_path path;
 };
 
 struct expectation {
@@ -74,31 +85,6 @@ static bool is_decided(const struct trace *trace)
 	return true;
 }
 
-/* The next rule on the tracer's path that the sets look at, too; its step's number, or the number of steps. */
-static size_t next_rule(const struct trace_path *path, const struct tallies *tallies, size_t i)
-{
-	for (; i < path->steps.len; i++)
-		if (path->steps.data[i].kind == STEP_RULE && path->steps.data[i].matched && tallies_find(tallies, path->steps.data[i].rule))
-			break;
-	return i;
-}
-
-/* All that is certain lies on the path, and nothing else than what is possible. */
-static bool same_rules(const struct trace_path *path, const struct prediction *prediction, const struct tallies *tallies)
-{
-	size_t at = next_rule(path, tallies, 0);
-
-	vec_each(meeting, &prediction->meetings) {
-		if (!meeting->taking->rule)
-			continue;
-		if (at < path->steps.len && path->steps.data[at].rule == meeting->taking->rule)
-			at = next_rule(path, tallies, at + 1);
-		else if (meeting->surely)
-			return false;
-	}
-	return at == path->steps.len;
-}
-
 static bool same_fate(const struct world *world, const struct trace_path *path, const struct prediction *prediction)
 {
 	if (path->fate != FATE_ACCEPTED)
@@ -106,16 +92,19 @@ static bool same_fate(const struct world *world, const struct trace_path *path, 
 	return prediction->may_arrive[world_place(world, path->forwarded ? path->out : NULL)];
 }
 
-static bool tracer_agrees(struct test *test, const struct analysis *analysis, const struct tallies *tallies, const struct probe *probe,
-			  const struct prediction *prediction)
+static bool tracer_agrees(struct test *test, const struct analysis *analysis, const struct tallies *tallies, struct asked *asked)
 {
+	const struct trace_path *path;
 	struct trace trace;
 
-	world_trace(&test->world, &trace, analysis->rules, &probe->packet, analysis->arena);
-	if (!is_decided(&trace))
+	world_trace(&test->world, &trace, analysis->rules, &asked->probe->packet, analysis->arena);
+	asked->traced = is_decided(&trace);
+	if (!asked->traced)
 		return true;
 	test->traced++;
-	return same_rules(&trace.paths.data[0], prediction, tallies) && same_fate(&test->world, &trace.paths.data[0], prediction);
+	path = &trace.paths.data[0];
+	path_of_trace(&asked->path, path, analysis->arena);
+	return path_fits(&asked->path, &asked->prediction, tallies) && same_fate(&test->world, path, &asked->prediction);
 }
 
 /* ---- comparing ---- */
@@ -201,32 +190,70 @@ static void show_packet(const struct test *test, const struct probe *probe, cons
 	strbuf_free(&packet);
 }
 
-/* Sends the probes and says in how many places the kernel differs. The rules are loaded. */
-static size_t send_probes(struct test *test, struct analysis *analysis, const struct probe *probes, unsigned count)
+static size_t send_probes(struct test *test, struct analysis *analysis, struct expectation *expected, struct asked *asked, unsigned count)
+{
+	size_t wrong = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const struct packet *packet = &asked[i].probe->packet;
+
+		predict(&asked[i].prediction, analysis, asked[i].probe);
+		asked[i].sent = is_sendable(packet, &asked[i].prediction);
+		if (!asked[i].sent)
+			continue;
+		if (!tracer_agrees(test, analysis, &expected->tallies, &asked[i])) {
+			wrong++;
+			show_packet(test, asked[i].probe, "the tracer differs from the sets");
+		}
+		expect(test, expected, &asked[i].prediction, packet);
+		world_send(&test->world, packet, asked[i].probe->identifier);
+	}
+	return wrong;
+}
+
+/* The kernel's own trace of each packet: it goes with the sets, and where the tracer is certain, as that does. */
+static size_t compare_paths(struct test *test, struct analysis *analysis, const struct tallies *tallies, const struct asked *asked,
+			    unsigned count)
+{
+	struct rule_path *paths = arena_alloc(analysis->arena, BATCH_MAX * sizeof *paths);
+	size_t wrong = 0;
+
+	memset(paths, 0, BATCH_MAX * sizeof *paths);
+	nftrace_read(test->nftrace, paths, BATCH_MAX, analysis);
+	for (unsigned i = 0; i < count; i++) {
+		const struct rule_path *path = &paths[asked[i].probe->identifier - 1];
+
+		if (!asked[i].sent)
+			continue;
+		if (!path_fits(path, &asked[i].prediction, tallies) && ++wrong)
+			show_packet(test, asked[i].probe, "the kernel's trace differs from the sets");
+		if (asked[i].traced && !path_equal(path, &asked[i].path, tallies) && ++wrong)
+			show_packet(test, asked[i].probe, "the kernel's trace differs from the tracer");
+	}
+	return wrong;
+}
+
+/* In how many places the three differ. The rules are loaded. */
+static size_t run_probes(struct test *test, struct analysis *analysis, const struct probe *probes, unsigned count)
 {
 	struct expectation expected = {0};
+	struct asked *asked = arena_alloc(analysis->arena, BATCH_MAX * sizeof *asked);
 	struct arrivals before, after;
 	struct ruleset seen;
+	size_t wrong;
 
+	memset(asked, 0, BATCH_MAX * sizeof *asked);
+	for (unsigned i = 0; i < count; i++)
+		asked[i].probe = &probes[i];
 	tallies_make(&expected.tallies, analysis);
 	world_read_arrivals(&before);
-	for (unsigned i = 0; i < count; i++) {
-		struct prediction prediction;
-
-		predict(&prediction, analysis, &probes[i]);
-		if (!is_sendable(&probes[i].packet, &prediction))
-			continue;
-		if (!tracer_agrees(test, analysis, &expected.tallies, &probes[i], &prediction)) {
-			show_packet(test, &probes[i], "the tracer differs");
-			test->differences++;
-		}
-		expect(test, &expected, &prediction, &probes[i].packet);
-		world_send(&test->world, &probes[i].packet, probes[i].identifier);
-	}
+	wrong = send_probes(test, analysis, &expected, asked, count);
 	usleep(2000);
 	world_read_rules(&test->world, &seen, analysis->rules->family, analysis->arena);
 	world_read_arrivals(&after);
-	return compare_rules(test, analysis->rules, &expected.tallies, &seen) + compare_arrivals(test, &expected, &before, &after);
+	if (world_is_nft(&test->world))
+		wrong += compare_paths(test, analysis, &expected.tallies, asked, count);
+	return wrong + compare_rules(test, analysis->rules, &expected.tallies, &seen) + compare_arrivals(test, &expected, &before, &after);
 }
 
 static void show_difference(struct test *test, struct analysis *analysis, const struct strbuf *text, const struct probe *probes, unsigned count)
@@ -234,12 +261,12 @@ static void show_difference(struct test *test, struct analysis *analysis, const 
 	for (unsigned i = 0; i < count; i++) {
 		test->show = false;
 		world_load(&test->world, analysis->rules->family, text);
-		if (send_probes(test, analysis, &probes[i], 1) == 0)
+		if (run_probes(test, analysis, &probes[i], 1) == 0)
 			continue;
 		show_packet(test, &probes[i], "the kernel differs");
 		test->show = true;
 		world_load(&test->world, analysis->rules->family, text);
-		send_probes(test, analysis, &probes[i], 1);
+		run_probes(test, analysis, &probes[i], 1);
 		return;
 	}
 	printf("not ok %s seed %lu: packets differ only together\n", test->world.backend, test->seed);
@@ -262,7 +289,7 @@ static void run_rules(struct test *test, enum family family)
 	if (!analysis_make(&analysis, &test->world, &rules, &arena))
 		die("the sets gave up");
 	count = choose_probes(probes, test->packets, &analysis);
-	if (send_probes(test, &analysis, probes, count)) {
+	if (run_probes(test, &analysis, probes, count)) {
 		test->differences++;
 		show_difference(test, &analysis, &text, probes, count);
 	}
@@ -287,6 +314,8 @@ int main(int argc, char **argv)
 	if (test.packets > BATCH_MAX)
 		die("too many packets at once");
 	world_open(&test.world, argv[1], argv[2], argv[3], &arena);
+	if (world_is_nft(&test.world))
+		test.nftrace = nftrace_open();
 	for (unsigned long i = 0; i < rulesets && test.differences < 5; i++, test.seed++)
 		for (int family = 0; family < FAMILY_COUNT; family++)
 			run_rules(&test, (enum family)family);

@@ -74,6 +74,27 @@ struct prediction {
 
 void predict(struct prediction *out, struct analysis *analysis, const struct probe *probe);
 
+/* ---- path.c: the rules that one packet met ---- */
+
+struct tallies;
+
+/* In their order; those that the analysis walks. */
+struct rule_path {
+	VEC(const struct rule *) rules;
+};
+
+void path_of_trace(struct rule_path *out, const struct trace_path *trace, struct arena *arena);
+/* All that is certain lies on the path, and nothing else than what is possible. */
+bool path_fits(const struct rule_path *path, const struct prediction *prediction, const struct tallies *tallies);
+bool path_equal(const struct rule_path *a, const struct rule_path *b, const struct tallies *tallies);
+
+/* ---- nftrace.c: the kernel's own trace ---- */
+
+/* From here on; in the host's namespace. */
+int nftrace_open(void);
+/* All that has come of the packets with the identifiers 1 to `count`; the rules are as they were loaded. */
+void nftrace_read(int fd, struct rule_path *paths, unsigned count, const struct analysis *analysis);
+
 /* ---- choice.c ---- */
 
 /* For every taking that there is room for, a packet inside of it and one just outside. Returns how many. */

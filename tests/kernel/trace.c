@@ -154,7 +154,7 @@ static size_t run_part(struct test *test, const struct strbuf *text, enum family
 		test->sent += decided;
 		test->undecided += !decided;
 		if (decided)
-			world_send(&test->world, &batch->packets[i], i);
+			world_send(&test->world, &batch->packets[i], i + 1);
 	}
 	usleep(2000);
 	world_read_rules(&test->world, &seen, family, &arena);

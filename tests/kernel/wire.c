@@ -87,9 +87,11 @@ static unsigned write_header4(uint8_t *at, const struct packet *packet, unsigned
 	return 20;
 }
 
-static unsigned write_header6(uint8_t *at, const struct packet *packet)
+/* The identifier is the flow's label, so that packets can be told apart as those of IPv4. */
+static unsigned write_header6(uint8_t *at, const struct packet *packet, unsigned identifier)
 {
 	at[0] = 0x60;
+	put16(at + 2, identifier);
 	put16(at + 4, packet->length - 40u);
 	at[6] = packet->protocol;
 	at[7] = packet->ttl;
@@ -108,7 +110,7 @@ unsigned wire_frame(uint8_t *frame, const struct wire *wire, const struct packet
 	memcpy(frame, wire->destination, 6);
 	memcpy(frame + 6, sender, 6);
 	put16(frame + 12, v4 ? ETHERTYPE_IP : ETHERTYPE_IPV6);
-	header = v4 ? write_header4(frame + ETH_HLEN, packet, identifier) : write_header6(frame + ETH_HLEN, packet);
+	header = v4 ? write_header4(frame + ETH_HLEN, packet, identifier) : write_header6(frame + ETH_HLEN, packet, identifier);
 	write_transport(frame + ETH_HLEN + header, packet, packet->length - header, identifier);
 	return ETH_HLEN + packet->length;
 }

@@ -124,7 +124,7 @@ void world_send(const struct world *world, const struct packet *packet, unsigned
 {
 	const struct wire *wire = &world->wires[world_place(world, packet->in) - 1];
 	uint8_t frame[ETH_HLEN + 2048];
-	unsigned size = wire_frame(frame, wire, packet, identifier + 1);
+	unsigned size = wire_frame(frame, wire, packet, identifier);
 
 	if (!wire_send(wire, frame, size))
 		die("a packet cannot be sent");

@@ -31,6 +31,9 @@ static const char drop_untracked_in_raw[] =
 static const char maybe_tracked[] =
 	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j RETURN\n-A PREROUTING -j CT --notrack\nCOMMIT\n"
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
+static const char neither_state[] =
+	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j CT --notrack\n"
+	"-A PREROUTING -m conntrack --ctstate NEW,SNAT -j DROP\nCOMMIT\n";
 static const char neither_port[] = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m udp ! --sport 50000 ! --dport 54 -j DROP\nCOMMIT\n";
 static const char drop_63_hops[] = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m ttl --ttl-eq 63 -j DROP\n:FORWARD ACCEPT [0:0]\n"
 				   "-A FORWARD -m ttl --ttl-eq 63 -j DROP\nCOMMIT\n";
@@ -45,6 +48,7 @@ static const struct situation situations[] = {
 	{"in raw all else is INVALID", FAMILY_IPV4, drop_untracked_in_raw, TRACKING_NEW, 6, 0, 64, TO_HOST, ACCEPTED},
 	{"what may have been led past the rule may be tracked", FAMILY_IPV4, maybe_tracked, TRACKING_NEW, 17, 0, 64, TO_HOST, DROPPED},
 	{"and may be not", FAMILY_IPV4, maybe_tracked, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, ACCEPTED},
+	{"in raw nothing is NEW, though it may be untracked", FAMILY_IPV4, neither_state, TRACKING_NEW, 17, 0, 64, TO_HOST, ACCEPTED},
 	{"iptables-nft may have loaded two negated ports as not both", FAMILY_IPV4, neither_port, TRACKING_NEW, 17, 0, 64, TO_HOST, EITHER},
 	{"a hop is taken before FORWARD", FAMILY_IPV4, drop_63_hops, TRACKING_NEW, 17, 0, 64, BY_ETH0, DROPPED},
 	{"only one is", FAMILY_IPV4, drop_63_hops, TRACKING_NEW, 17, 0, 63, BY_ETH0, ACCEPTED},
