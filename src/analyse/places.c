@@ -23,6 +23,34 @@ static bool concerns(const struct packet_space *space, const struct host_route *
 	return route->to.addr.family == space->family;
 }
 
+static bool type_of_route(const struct host_route *route, enum destination_type *out)
+{
+	switch (route->kind) {
+	case ROUTE_LOCAL:
+		*out = TYPE_LOCAL;
+		return true;
+	case ROUTE_BROADCAST:
+		*out = TYPE_BROADCAST;
+		return true;
+	case ROUTE_ANYCAST:
+		*out = TYPE_ANYCAST;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* The local table was printed: it says it all. Without it the addresses do, but for a few that kernels treat differently. */
+static bool has_local_table(const struct packet_space *space, const struct host *host)
+{
+	enum destination_type type;
+
+	vec_each(route, &host->routes)
+		if (concerns(space, route) && type_of_route(route, &type))
+			return true;
+	return false;
+}
+
 /* ---- mentioning ---- */
 
 static void mention_prefix(struct packet_space *space, const struct prefix *prefix)
@@ -40,30 +68,37 @@ static struct prefix network_of(const struct host_address *address)
 	return prefix_masked(&(struct prefix){address->addr, address->length});
 }
 
-/* The addresses of which host_address tells more than that they are in use. */
-static void mention_address(struct packet_space *space, const struct host_address *address)
+static void mention_single(struct packet_space *space, addr_number number)
+{
+	packet_space_mention(space, FIELD_DST, number, number);
+	packet_space_mention(space, FIELD_SRC, number, number);
+}
+
+static void mention_address(struct packet_space *space, const struct host_address *address, bool has_table)
 {
 	struct prefix network = network_of(address);
+	struct addr_range range = prefix_to_range(&network);
 
-	mention_prefix(space, &(struct prefix){address->addr, (uint8_t)family_bits(address->addr.family)});
-	mention_prefix(space, &(struct prefix){network.addr, (uint8_t)family_bits(address->addr.family)});
-	mention_prefix(space, &network);
+	if (address->addr.family != space->family)
+		return;
+	mention_single(space, addr_to_number(&address->addr));
+	if (has_table)
+		return;
+	mention_single(space, range.lo);
+	if (space->family == FAMILY_IPV4)
+		mention_single(space, range.hi);
 	if (address->has_broadcast)
-		mention_prefix(space, &(struct prefix){address->broadcast, (uint8_t)family_bits(space->family)});
-	if (address->addr.family == FAMILY_IPV4 && space->family == FAMILY_IPV4) {
-		addr_number last = prefix_to_range(&network).hi;
-
-		packet_space_mention(space, FIELD_DST, last, last);
-		packet_space_mention(space, FIELD_SRC, last, last);
-	}
+		mention_single(space, addr_to_number(&address->broadcast));
 }
 
 void places_mention(struct packet_space *space, const struct host *host)
 {
+	bool has_table = has_local_table(space, host);
+
 	for (size_t i = 0; i < sizeof fixed_types / sizeof *fixed_types; i++)
 		mention_prefix(space, &fixed_types[i].prefix);
 	vec_each(address, &host->addresses)
-		mention_address(space, address);
+		mention_address(space, address, has_table);
 	vec_each(route, &host->routes) {
 		mention_prefix(space, &route->to);
 		if (route->interface && concerns(space, route))
@@ -83,7 +118,6 @@ static bool is_loopback(const struct host_address *address)
 	return address->addr.family == FAMILY_IPV4 ? address->addr.bytes[0] == 127 : strcmp(address->interface, "lo") == 0;
 }
 
-/* The local table, printed, says it all. Without it the addresses do, but for a few that kernels treat differently. */
 static void add_address(struct places *places, struct arena *arena, const struct host_address *address, bool has_table)
 {
 	struct prefix network = network_of(address);
@@ -102,37 +136,18 @@ static void add_address(struct places *places, struct arena *arena, const struct
 		add_number(arena, &places->unclear, range.lo);
 }
 
-static bool type_of_route(const struct host_route *route, enum destination_type *out)
-{
-	switch (route->kind) {
-	case ROUTE_LOCAL:
-		*out = TYPE_LOCAL;
-		return true;
-	case ROUTE_BROADCAST:
-		*out = TYPE_BROADCAST;
-		return true;
-	case ROUTE_ANYCAST:
-		*out = TYPE_ANYCAST;
-		return true;
-	default:
-		return false;
-	}
-}
-
 static void collect_types(struct places *places, const struct packet_space *space)
 {
+	bool has_table = has_local_table(space, places->host);
 	enum destination_type type;
-	bool has_table = false;
 
 	for (size_t i = 0; i < sizeof fixed_types / sizeof *fixed_types; i++)
 		if (fixed_types[i].prefix.addr.family == space->family)
 			addr_set_add(space->arena, &places->types[fixed_types[i].type],
 				     prefix_to_range(&fixed_types[i].prefix));
 	vec_each(route, &places->host->routes)
-		if (concerns(space, route) && type_of_route(route, &type)) {
-			has_table = true;
+		if (concerns(space, route) && type_of_route(route, &type))
 			addr_set_add(space->arena, &places->types[type], prefix_to_range(&route->to));
-		}
 	vec_each(address, &places->host->addresses)
 		if (address->addr.family == space->family)
 			add_address(places, space->arena, address, has_table);

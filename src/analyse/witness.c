@@ -45,6 +45,8 @@ struct witness witness_find(struct packet_space *space, const struct places *pla
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
 		packets_range(space, FIELD_DPORT, 1, UINT16_MAX),
+		places_certain(space, places, FIELD_SRC, TYPE_UNICAST),
+		places_certain(space, places, FIELD_DST, TYPE_UNICAST),
 		places_own(space, places, FIELD_DST, NULL),
 		places_own(space, places, FIELD_DST, in),
 		packets_range(space, FIELD_DST, nobody.lo, nobody.hi),
@@ -151,6 +153,25 @@ static bool meets(struct packet_space *space, const struct witness *witness, con
 		return false;
 	/* Before the routing decision a packet that is translated had another way. */
 	return packets_and(space, event->packets, early ? anywhere : like) != DIAGRAM_NONE;
+}
+
+uint32_t witness_alike(struct packet_space *space, const struct witness *witness, const struct journey *journey)
+{
+	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
+	const struct rule *last = NULL;
+	uint32_t alike = DIAGRAM_NONE;
+
+	vec_each(event, &journey->events.items)
+		if (event->kind == EVENT_ACCEPT && event->rule && meets(space, witness, event, like, anywhere))
+			last = event->rule;
+	if (!last)
+		return space->all;
+	vec_each(event, &journey->events.items)
+		if (event->rule == last)
+			alike = packets_or(space, alike, event->hook == HOOK_PREROUTING ?
+								 packets_forget(space, event->packets, FIELD_OUT) :
+								 event->packets);
+	return alike;
 }
 
 static bool tells(const struct event *event, enum event_kind kind)
