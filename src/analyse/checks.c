@@ -44,6 +44,7 @@ static const struct check checks[] = {
 	{CODE_NOTRACK, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_notrack},
 	{CODE_FOREIGN_DROP, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_foreign_drop},
 	{CODE_LEGACY_TABLES, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_legacy_tables},
+	{CODE_CONNTRACK_HELPER, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, false, check_conntrack_helper},
 	/* Found by the proof, which runs before the checks. */
 	{CODE_LEAK, SEVERITY_ERROR, CHECK_NEEDS_SNAPSHOT, true, NULL},
 	{CODE_POSSIBLE_LEAK, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},

@@ -335,7 +335,29 @@ void check_unreachable_rule(struct check_run *run)
 		}
 }
 
-/* ---- connections that are not tracked ---- */
+/* ---- what raw does to connections ---- */
+
+/* Of raw's rules on packets that the policies' interfaces see; `name` is the interface. */
+typedef void raw_rule_check(struct check_run *run, const struct rule *rule, const struct interface_name *name);
+
+static void each_raw_rule(struct check_run *run, raw_rule_check *check)
+{
+	vec_each(index, &run->snapshots) {
+		const struct table *raw = &index->snapshot->ruleset->tables[TABLE_RAW];
+
+		for (size_t i = 0; i < raw->chains.len; i++) {
+			if (!index->reach[TABLE_RAW].hooks[i])
+				continue;
+			vec_each(rule, &raw->chains.data[i].rules) {
+				const struct interface_name *in = policy_interface_met(run, &rule->in);
+				const struct interface_name *out = policy_interface_met(run, &rule->out);
+
+				if (in && out)
+					check(run, rule, rule->out.name ? out : in);
+			}
+		}
+	}
+}
 
 /* Rules for certain addresses are about other hosts, as a rule: a name server's, a tunnel's. */
 static bool is_notrack(const struct rule *rule)
@@ -346,33 +368,41 @@ static bool is_notrack(const struct rule *rule)
 	       (rule_target_is(rule, MODULE_T_CT) && match_option(&rule->target.extension, OPTION_T_CT_NOTRACK));
 }
 
+static void check_notrack_rule(struct check_run *run, const struct rule *rule, const struct interface_name *name)
+{
+	struct diag *diag;
+
+	if (!is_notrack(rule))
+		return;
+	diag = diag_add(run->diags, CODE_NOTRACK, rule->span,
+			"what matches here has no state, so peerwall cannot know replies from new connections");
+	diag_label(run->diags, diag, name->span, "on '%s' such replies are refused", name->text);
+}
+
 void check_notrack(struct check_run *run)
 {
-	vec_each(index, &run->snapshots) {
-		const struct table *raw = &index->snapshot->ruleset->tables[TABLE_RAW];
+	each_raw_rule(run, check_notrack_rule);
+}
 
-		for (size_t i = 0; i < raw->chains.len; i++) {
-			if (!index->reach[TABLE_RAW].hooks[i])
-				continue;
-			vec_each(rule, &raw->chains.data[i].rules) {
-				const struct interface_name *name, *out;
-				struct diag *diag;
+static void check_helper_rule(struct check_run *run, const struct rule *rule, const struct interface_name *name)
+{
+	const struct option *helper;
+	struct diag *diag;
 
-				if (!is_notrack(rule))
-					continue;
-				name = policy_interface_met(run, &rule->in);
-				out = policy_interface_met(run, &rule->out);
-				if (!name || !out)
-					continue;
-				if (rule->out.name)
-					name = out;
-				diag = diag_add(run->diags, CODE_NOTRACK, rule->span,
-						"what matches here has no state, so peerwall cannot know replies from "
-						"new connections");
-				diag_label(run->diags, diag, name->span, "on '%s' such replies are refused", name->text);
-			}
-		}
-	}
+	if (!rule_target_is(rule, MODULE_T_CT))
+		return;
+	helper = match_option(&rule->target.extension, OPTION_T_CT_HELPER);
+	if (!helper)
+		return;
+	diag = diag_add(run->diags, CODE_CONNTRACK_HELPER, rule->span,
+			"the helper %s reads in these connections which others to expect, and lets them in as RELATED",
+			diag_quote(run->diags, helper->value.text, strlen(helper->value.text)));
+	diag_label(run->diags, diag, name->span, "on '%s' a peer then chooses ports that no statement names", name->text);
+}
+
+void check_conntrack_helper(struct check_run *run)
+{
+	each_raw_rule(run, check_helper_rule);
 }
 
 /* ---- refused before or after all ---- */

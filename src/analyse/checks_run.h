@@ -164,5 +164,6 @@ void check_dead_rule(struct check_run *run);
 void check_unreachable_rule(struct check_run *run);
 void check_notrack(struct check_run *run);
 void check_foreign_drop(struct check_run *run);
+void check_conntrack_helper(struct check_run *run);
 
 #endif
