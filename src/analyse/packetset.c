@@ -553,6 +553,10 @@ struct sample packets_sample(struct packet_space *space, uint32_t a, const uint3
 	for (int field = 0; field < FIELD_COUNT; field++)
 		sample.values[field] = value_of(&space->fields[field], (enum field)field,
 						lowest(space, &a, &space->fields[field]));
+	/* Few packets are sent by somebody to himself. */
+	if (sample.values[FIELD_SRC] == sample.values[FIELD_DST] &&
+	    sample.values[FIELD_SRC] < packet_space_piece(space, FIELD_SRC, sample.values[FIELD_SRC]).hi)
+		sample.values[FIELD_SRC]++;
 	return sample;
 }
 

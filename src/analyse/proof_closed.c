@@ -1,6 +1,6 @@
 #include "prover.h"
 
-/* Of leaks by one interface; each by a rule of its own. */
+/* Of one interface and state; each by a rule of its own. */
 #define LEAKS_MAX 4
 
 static struct passages undeclared(struct prover *prover, const struct journey *journey)
@@ -38,29 +38,32 @@ static struct diag *report_leak(struct prover *prover, const struct journey *jou
 	return diag;
 }
 
-/* What the same rule lets in; a policy of a chain lets in all the rest. */
-static struct passages without_alike(struct prover *prover, const struct journey *journey, const struct passages *leak,
-				     const struct witness *witness)
+static void take_away(struct prover *prover, struct passages *leak, const struct cause *cause,
+		      const struct journey *journey)
 {
-	struct packet_space *space = &prover->space;
-	uint32_t alike = witness_alike(space, witness, journey);
-	struct passages rest;
+	uint32_t packets = cause_packets(&prover->space, cause, journey);
 
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++)
-		rest.packets[passage] = packets_minus(space, leak->packets[passage], alike);
-	return rest;
+		leak->packets[passage] = packets_minus(&prover->space, leak->packets[passage], packets);
 }
 
+/* Each rule is blamed once, for whatever interfaces and states. */
 static void report_leaks(struct prover *prover, const struct journey *journey, struct passages leak, enum tracking tracking)
 {
 	struct diag *diag = NULL;
 	struct witness witness;
 
+	vec_each(cause, &prover->leaks)
+		take_away(prover, &leak, cause, journey);
 	for (int count = 0; count < LEAKS_MAX && !passages_are_empty(&leak); count++) {
+		struct cause cause;
+
 		diag = report_leak(prover, journey, &leak, tracking, &witness);
-		leak = without_alike(prover, journey, &leak, &witness);
+		cause = witness_cause(&prover->space, &witness, journey);
+		take_away(prover, &leak, &cause, journey);
+		vec_push(prover->arena, &prover->leaks, cause);
 	}
-	if (!passages_are_empty(&leak))
+	if (diag && !passages_are_empty(&leak))
 		diag_label(prover->diags, diag, SPAN_NONE, "other rules let in more");
 }
 

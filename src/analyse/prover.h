@@ -29,6 +29,7 @@ struct prover {
 	bool left_out;          /* some of these were, for that reason alone */
 	VEC(struct verdict) tests;
 	VEC(const struct permission *) refused; /* said already */
+	VEC(struct cause) leaks;                /* the same */
 	size_t remarks;         /* diagnostics that are no findings */
 	bool stuck;
 

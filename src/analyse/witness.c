@@ -155,23 +155,28 @@ static bool meets(struct packet_space *space, const struct witness *witness, con
 	return packets_and(space, event->packets, early ? anywhere : like) != DIAGRAM_NONE;
 }
 
-uint32_t witness_alike(struct packet_space *space, const struct witness *witness, const struct journey *journey)
+struct cause witness_cause(struct packet_space *space, const struct witness *witness, const struct journey *journey)
 {
 	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
-	const struct rule *last = NULL;
-	uint32_t alike = DIAGRAM_NONE;
+	struct cause cause = {0};
 
 	vec_each(event, &journey->events.items)
-		if (event->kind == EVENT_ACCEPT && event->rule && meets(space, witness, event, like, anywhere))
-			last = event->rule;
-	if (!last)
-		return space->all;
+		if (event->kind == EVENT_ACCEPT && (event->rule || !cause.rule) &&
+		    meets(space, witness, event, like, anywhere))
+			cause = (struct cause){event->chain, event->rule};
+	return cause;
+}
+
+uint32_t cause_packets(struct packet_space *space, const struct cause *cause, const struct journey *journey)
+{
+	uint32_t packets = DIAGRAM_NONE;
+
 	vec_each(event, &journey->events.items)
-		if (event->rule == last)
-			alike = packets_or(space, alike, event->hook == HOOK_PREROUTING ?
-								 packets_forget(space, event->packets, FIELD_OUT) :
-								 event->packets);
-	return alike;
+		if (event->kind == EVENT_ACCEPT && event->rule == cause->rule && event->chain == cause->chain)
+			packets = packets_or(space, packets, event->hook == HOOK_PREROUTING ?
+								     packets_forget(space, event->packets, FIELD_OUT) :
+								     event->packets);
+	return cause->chain ? packets : space->all;
 }
 
 static bool tells(const struct event *event, enum event_kind kind)

@@ -29,8 +29,15 @@ struct witness witness_find(struct packet_space *space, const struct places *pla
 /* "wg1 10.1.1.4 > 10.1.1.5 tcp 873 (to this host)" */
 const char *witness_text(struct packet_space *space, const struct witness *witness, struct arena *arena);
 
-/* All that the last rule accepts which accepts this one; if no rule does, all packets. */
-uint32_t witness_alike(struct packet_space *space, const struct witness *witness, const struct journey *journey);
+/* Who lets packets in: the last rule that accepts them, or if none does, the last policy of a chain; NULL: there is none. */
+struct cause {
+	const struct chain *chain;
+	const struct rule *rule;
+};
+
+struct cause witness_cause(struct packet_space *space, const struct witness *witness, const struct journey *journey);
+/* All that it lets in. */
+uint32_t cause_packets(struct packet_space *space, const struct cause *cause, const struct journey *journey);
 
 /* Keeps the rules that accepted or dropped it, and where it was translated. */
 void witness_keep(struct packet_space *space, struct witness *witness, const struct journey *journey, enum event_kind kind);
