@@ -15,6 +15,7 @@
 #define PEERWALL_PACKETSET_H
 
 #include <peerwall/diagram.h>
+#include <peerwall/intern.h>
 #include <peerwall/interval.h>
 #include <peerwall/vec.h>
 
@@ -68,6 +69,7 @@ struct packet_space {
 	struct field_atoms fields[FIELD_COUNT];
 	VEC(struct address_mapping) mappings;
 	VEC(const char *) outs; /* interface names; stands for all that behave alike. [0] is the host itself */
+	struct intern names;    /* of `outs`, in their order */
 	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
 	VEC(const char *) patterns; /* by index of `outs`: what the name was made up for, or NULL */
 	struct diagrams diagrams;
@@ -105,6 +107,8 @@ uint32_t packets_to_host(struct packet_space *space);
 uint32_t packets_masked(struct packet_space *space, enum field field, uint32_t mask, uint32_t wanted);
 /* Leaves by an interface that the name, perhaps a pattern, stands for. */
 uint32_t packets_out(struct packet_space *space, const char *name);
+/* The name of the interface by which all of them leave, if it shows at first sight; or NULL. */
+const char *packets_sole_out(const struct packet_space *space, uint32_t a);
 /* What was sent and what it was made into are in the same piece. */
 uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made);
 /* mark = (mark & ~mask) ^ value; FIELD_MARK or FIELD_CONNMARK. */

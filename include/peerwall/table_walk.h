@@ -48,7 +48,7 @@ struct visit {
 struct visitor {
 	void (*visit)(void *context, const struct visit *visit);
 	void *context;
-	bool hits_only; /* `reached` is not asked for, which is dear; then it is told of rules that nothing comes to, too */
+	bool hits_only; /* is told only of rules that take hold of something, and not what reached them, which is dear */
 };
 
 struct table_walk {
@@ -68,7 +68,7 @@ struct table_walk {
 
 	bool gave_up;        /* the chains call each other too often */
 	enum table_id table;
-	unsigned depth, steps;
+	unsigned depth, steps, passed_by;
 };
 
 /* Takes the packets through the table's chain of that hook. Without such a chain all are accepted. */

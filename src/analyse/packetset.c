@@ -36,7 +36,8 @@ void packet_space_init(struct packet_space *space, enum family family, struct ar
 	}
 	for (int type = 0; type < TYPE_COUNT; type++)
 		packet_space_mention(space, FIELD_TYPE, (addr_number)type, (addr_number)type);
-	vec_push(arena, &space->outs, "");
+	intern_init(&space->names, arena);
+	packet_space_mention_interface(space, "");
 }
 
 void packet_space_mention(struct packet_space *space, enum field field, addr_number lo, addr_number hi)
@@ -135,14 +136,6 @@ static void number_variables(struct packet_space *space)
 	diagrams_init(&space->diagrams, next, PACKET_NODES_MAX);
 }
 
-static bool is_known(const struct packet_space *space, const char *name)
-{
-	vec_each(out, &space->outs)
-		if (strcmp(*out, name) == 0)
-			return true;
-	return false;
-}
-
 static bool begins_something(const struct packet_space *space, const char *stem, int size, char next)
 {
 	vec_each(out, &space->outs)
@@ -170,7 +163,7 @@ static const char *fresh_name(struct packet_space *space, const char *pattern)
 
 void packet_space_mention_interface(struct packet_space *space, const char *name)
 {
-	if (!is_known(space, name))
+	if (intern_add(&space->names, name, strlen(name)) == space->outs.len)
 		vec_push(space->arena, &space->outs, name);
 }
 
@@ -188,6 +181,9 @@ static void settle_interfaces(struct packet_space *space)
 		vec_push(space->arena, &space->patterns, pattern ? name : NULL);
 		vec_push(space->arena, &space->ins, space->outs.data[i]);
 	}
+	intern_init(&space->names, space->arena);
+	vec_each(out, &space->outs)
+		intern_add(&space->names, *out, strlen(*out));
 	space->fields[FIELD_OUT].last = space->outs.len - 1;
 	for (size_t i = 1; i < space->outs.len; i++)
 		vec_push(space->arena, &space->fields[FIELD_OUT].starts, i);
@@ -411,11 +407,38 @@ bool interface_name_covers(const char *pattern, const char *name)
 uint32_t packets_out(struct packet_space *space, const char *name)
 {
 	struct atom_ranges ranges = {0};
+	size_t size = strlen(name);
+	uint32_t known;
 
+	if (!size || name[size - 1] != '+') {
+		known = intern_find(&space->names, name, size);
+		return known == INTERN_NONE || known == OUT_HOST ? DIAGRAM_NONE :
+								   packets_range(space, FIELD_OUT, known, known);
+	}
 	for (size_t i = 1; i < space->outs.len; i++)
 		if (interface_name_covers(name, space->outs.data[i]))
 			add_range(space, &ranges, FIELD_OUT, i, i);
 	return choose(space, &space->fields[FIELD_OUT], 0, 0, ranges.items.data, ranges.items.len);
+}
+
+const char *packets_sole_out(const struct packet_space *space, uint32_t a)
+{
+	const struct field_atoms *atoms = &space->fields[FIELD_OUT];
+	const struct diagram_node *nodes = space->diagrams.nodes;
+	size_t number = 0, decided = 0;
+
+	if (!atoms->bits)
+		return NULL;
+	while (a > DIAGRAM_ALL && nodes[a].variable <= atoms->variables[atoms->bits - 1]) {
+		if (nodes[a].low != DIAGRAM_NONE && nodes[a].high != DIAGRAM_NONE)
+			return NULL;
+		if (nodes[a].variable >= atoms->variables[0]) {
+			number = number << 1 | (nodes[a].low == DIAGRAM_NONE);
+			decided++;
+		}
+		a = nodes[a].low == DIAGRAM_NONE ? nodes[a].high : nodes[a].low;
+	}
+	return decided == atoms->bits && number != OUT_HOST ? space->outs.data[number] : NULL;
 }
 
 uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made)

@@ -11,6 +11,7 @@
 #define DEPTH_MAX 400
 /* Rules looked at in one walk. Chains that are called from everywhere are gone through again and again. */
 #define STEPS_MAX 20000000u
+#define PASSED_BY_IN_A_STEP 16
 
 /* ---- marks ---- */
 
@@ -232,7 +233,7 @@ static void visit(struct table_walk *walk, const struct chain *chain, const stru
 {
 	struct visit visit = {walk->table, &walk->vantage, chain, rule, DIAGRAM_NONE, hit, matched};
 
-	if (!walk->visitor)
+	if (!walk->visitor || (walk->visitor->hits_only && hit == DIAGRAM_NONE))
 		return;
 	if (!walk->visitor->hits_only) {
 		visit.reached = packets_minus(walk->space, queue->start, queue->taken);
@@ -273,21 +274,51 @@ static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, co
 	return onward.back;
 }
 
+/* Its interfaces alone tell that it takes hold of nothing: `out` is the one that all leave by, or NULL. */
+static bool is_passed_by(const struct table_walk *walk, const struct rule *rule, const char *out)
+{
+	enum hook hook = walk->vantage.hook;
+
+	if (rule->opaque)
+		return false;
+	if (rule->in.name && hook != HOOK_POSTROUTING &&
+	    interface_name_covers(rule->in.name, walk->vantage.in) == rule->in.negated)
+		return true;
+	return out && rule->out.name && (hook == HOOK_FORWARD || hook == HOOK_POSTROUTING) &&
+	       interface_name_covers(rule->out.name, out) == rule->out.negated;
+}
+
+/* Is there anything to see at a rule? Where many bridges call one chain with all their rules, at few of them. */
+static bool is_looked_at(struct table_walk *walk, const struct rule *rule, const char *out)
+{
+	if (walk->visitor && !walk->visitor->hits_only) {
+		walk->steps++;
+		return true;
+	}
+	if (!is_passed_by(walk, rule, out)) {
+		walk->steps++;
+		return walk->visitor || rule_effect(rule) != EFFECT_NONE;
+	}
+	walk->steps += ++walk->passed_by % PASSED_BY_IN_A_STEP == 0;
+	return false;
+}
+
 /* What comes out at the chain's end, or by RETURN. */
 static uint32_t walk_chain(struct table_walk *walk, const struct chain *chain, uint32_t packets)
 {
 	struct packet_space *space = walk->space;
 	struct queue queue = {.start = packets};
+	const char *out = packets_sole_out(space, packets);
 	uint32_t returned = DIAGRAM_NONE;
 
 	vec_each(rule, &chain->rules) {
 		if (queue.start == DIAGRAM_NONE || queue.taken == DIAGRAM_ALL || walk->gave_up)
 			break;
-		if (++walk->steps > STEPS_MAX) {
+		if (walk->steps > STEPS_MAX) {
 			walk->gave_up = true;
 			break;
 		}
-		if (rule_effect(rule) != EFFECT_NONE || walk->visitor)
+		if (is_looked_at(walk, rule, out))
 			returned = packets_or(space, returned, pass_rule(walk, chain, rule, &queue));
 	}
 	settle(space, &queue);

@@ -121,7 +121,7 @@ function kube(    services, n, e, endpoints, address, port, svc) {
 
 # ---- docker ----
 
-function bridge_of(n) {
+function bridge_of(n, each) {
 	return sprintf("br-%08x", int(n / each))
 }
 
@@ -136,7 +136,7 @@ function docker(each,    containers, bridges, n, bridge, address) {
 	rule("PREROUTING -m addrtype --dst-type LOCAL -j DOCKER")
 	rule("OUTPUT ! -d " (family == 6 ? "::1/128" : "127.0.0.0/8") " -m addrtype --dst-type LOCAL -j DOCKER")
 	for (n = 0; n < containers; n++) {
-		bridge = bridge_of(n)
+		bridge = bridge_of(n, each)
 		address = host("172.20", n + 2)
 		if (n % each == 0)
 			rule("DOCKER -i " bridge " -j RETURN")
@@ -155,7 +155,7 @@ function docker(each,    containers, bridges, n, bridge, address) {
 	chain("DOCKER-ISOLATION-STAGE-2", "-")
 	rule("FORWARD -j DOCKER-ISOLATION-STAGE-1")
 	for (n = 0; n < containers; n += each) {
-		bridge = bridge_of(n)
+		bridge = bridge_of(n, each)
 		rule("FORWARD -o " bridge " -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT")
 		rule("FORWARD -o " bridge " -j DOCKER")
 		rule("FORWARD -i " bridge " -j ACCEPT")
@@ -163,7 +163,7 @@ function docker(each,    containers, bridges, n, bridge, address) {
 		rule("DOCKER-ISOLATION-STAGE-2 -o " bridge " -j DROP")
 	}
 	for (n = 0; n < containers; n++)
-		rule("DOCKER -d " single(host("172.20", n + 2)) " ! -i " bridge_of(n) " -o " bridge_of(n) \
+		rule("DOCKER -d " single(host("172.20", n + 2)) " ! -i " bridge_of(n, each) " -o " bridge_of(n, each) \
 		     " -p tcp -m tcp --dport " (n % 3 ? 80 : 5432) " -j ACCEPT")
 	commit()
 }
