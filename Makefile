@@ -146,7 +146,7 @@ check-story: $(BUILD)/peerwall
 
 # What both tests against the kernel stand on, and each of them.
 KERNEL_SHARED := $(addprefix tests/kernel/,random.c wire.c world.c)
-KERNEL_SETS   := $(addprefix tests/kernel/,analysis.c prediction.c choice.c tally.c path.c nftrace.c)
+KERNEL_SETS   := $(addprefix tests/kernel/,analysis.c prediction.c choice.c tally.c path.c nftrace.c dumps.c)
 KERNEL_TESTS  := trace sets
 
 $(BUILD)/tests/kernel-sets: $(KERNEL_SETS) tests/kernel/sets.h

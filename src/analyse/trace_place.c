@@ -47,13 +47,22 @@ static bool is_loopback(const struct addr *addr)
 
 /* ---- whose it is ---- */
 
+/* The kernel's own table of what it answers to was read, for IPv6 too: every host has ::1 in it. */
+static bool has_local_table(const struct host *host)
+{
+	vec_each(route, &host->routes)
+		if (route->kind == ROUTE_LOCAL && route->to.addr.family == FAMILY_IPV6)
+			return true;
+	return false;
+}
+
 /* The subnet routers' anycast address (RFC 4291, 2.6.1): a host that forwards answers it. RFC 6164 leaves /127 out. */
 static bool is_subnet_anycast(const struct host *host, const struct addr *addr)
 {
 	const struct host_route *route = host_route(host, addr);
 
-	if (route && route->kind == ROUTE_ANYCAST)
-		return true;
+	if (has_local_table(host))
+		return route && route->kind == ROUTE_ANYCAST;
 	if (route && route->kind == ROUTE_UNICAST && !route->gateway && route->to.length < 127 &&
 	    addr_equal(&route->to.addr, addr))
 		return true;

@@ -89,6 +89,11 @@ static bool is_good(const struct named_range *ranges, size_t count, enum family 
 	return false;
 }
 
+bool is_ordinary_address(enum family family, addr_number number)
+{
+	return is_good(good_sources, COUNT(good_sources), family, number);
+}
+
 bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type, uint32_t *out)
 {
 	const struct host *host = &analysis->world->host;
@@ -147,7 +152,7 @@ static bool is_sendable_source(const struct analysis *analysis, addr_number numb
 	struct addr addr = addr_from_number(analysis->space.family, number);
 	const struct host_route *route = host_route(host, &addr);
 
-	return is_good(good_sources, COUNT(good_sources), analysis->space.family, number) && !host_owns(host, &addr) &&
+	return is_ordinary_address(analysis->space.family, number) && !host_owns(host, &addr) &&
 	       !host_broadcasts(host, &addr) && route && route->kind == ROUTE_UNICAST;
 }
 

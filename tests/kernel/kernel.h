@@ -64,6 +64,7 @@ struct world {
 	const char *interfaces[WORLD_INTERFACES];
 	struct wire wires[WORLD_ENTRANCES];
 	struct host host;
+	bool quiet; /* it is no news that rules cannot be loaded */
 };
 
 /* What came to an end without being refused: [0] at the host itself, then out by the interfaces. */
@@ -76,6 +77,8 @@ _Noreturn void die(const char *what);
 
 /* Inside of the host's namespace; `wire_namespace` is the path of the other one. `interfaces`: "wg1 br0 eth0", and kept. */
 void world_open(struct world *out, const char *backend, const char *wire_namespace, char *interfaces, struct arena *arena);
+/* Its addresses and routes, again. */
+void world_read_host(struct world *world, struct arena *arena);
 bool world_is_nft(const struct world *world);
 /* False if iptables-restore refuses them. */
 bool world_load(const struct world *world, enum family family, const struct strbuf *rules);

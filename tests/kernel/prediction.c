@@ -144,7 +144,14 @@ static void ask(struct asking *asking, const struct taking *taking)
 
 static bool is_notrack(const struct rule *rule)
 {
-	return rule && !rule->opaque && rule->target.kind == TARGET_EXTENSION && rule->target.extension.module == MODULE_T_CT;
+	const struct match *target = rule && !rule->opaque && rule->target.kind == TARGET_EXTENSION ? &rule->target.extension : NULL;
+
+	if (!target || target->module != MODULE_T_CT)
+		return target && target->module == MODULE_T_NOTRACK;
+	vec_each(option, &target->options)
+		if (option->id == OPTION_T_CT_NOTRACK)
+			return true;
+	return false;
 }
 
 static bool untracked_by_rule(const struct asking *asking)

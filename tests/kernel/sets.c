@@ -1,8 +1,8 @@
 /*
- * Holds the sets of packets against the kernel: `sets BACKEND NAMESPACE INTERFACES SEED RULESETS PACKETS`, inside the
+ * Holds the sets of packets against the kernel: `sets BACKEND NAMESPACE INTERFACES SEED PACKETS RULESETS|dumps`, inside the
  * host's namespace.
  *
- * For each random rule set and family: loads it by iptables-restore, reads it back, works out the sets, and sends packets
+ * For each random rule set and family, or each dump that standard input names: loads it by iptables-restore, reads it back, works out the sets, and sends packets
  * that these name: of each rule one that it takes, and one that is just not taken. The kernel's counters of every rule,
  * in packets and bytes (lengths are random), have to be the number of packets that lie in the rule's sets; where rules are
  * understood only in part, they lie between what is certain and what is possible. So have the packets that come out of it
@@ -17,17 +17,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#define BATCH_MAX 400
-
-struct test {
-	struct world world;
-	uint64_t seed;
-	unsigned packets;
-	bool show;
-	int nftrace;
-	size_t sent, decided, accepted, traced, differences;
-};
 
 /* A packet, and what is said of it. */
 struct asked {
@@ -127,21 +116,33 @@ static void show_tally(const struct ruleset *rules, const struct tally *tally, c
 	strbuf_free(&text);
 }
 
+/* A dump may load counters, too. */
+static struct counters counters_since(const struct tally *tally, const struct chain *now)
+{
+	const struct counters *old = &tally->chain->counters, *new = &now->counters;
+
+	if (tally->number) {
+		old = &tally->chain->rules.data[tally->number - 1].counters;
+		new = &now->rules.data[tally->number - 1].counters;
+	}
+	return (struct counters){new->packets - old->packets, new->bytes - old->bytes};
+}
+
 static size_t compare_rules(const struct test *test, const struct ruleset *rules, const struct tallies *expected, const struct ruleset *seen)
 {
 	size_t wrong = 0;
 
 	vec_each(tally, &expected->all) {
 		const struct chain *chain = table_find_chain(&seen->tables[tally->table], tally->chain->name, strlen(tally->chain->name));
-		const struct counters *counters = tally->number ? &chain->rules.data[tally->number - 1].counters : &chain->counters;
+		struct counters counted = counters_since(tally, chain);
 
 		/* nft counts no policies. */
 		if ((!tally->number && (!chain->builtin || world_is_nft(&test->world))) ||
-		    lies_between(&tally->least, &tally->most, counters))
+		    lies_between(&tally->least, &tally->most, &counted))
 			continue;
 		wrong++;
 		if (test->show)
-			show_tally(rules, tally, counters);
+			show_tally(rules, tally, &counted);
 	}
 	return wrong;
 }
@@ -186,7 +187,8 @@ static void show_packet(const struct test *test, const struct probe *probe, cons
 	struct strbuf packet = STRBUF_EMPTY;
 
 	describe_whole_packet(&packet, &probe->packet);
-	printf("not ok %s seed %lu: %s: %s\n", test->world.backend, test->seed, what, strbuf_str(&packet));
+	printf("not ok %s seed %lu%s%s: %s: %s\n", test->world.backend, test->seed, test->dump ? " " : "", test->dump ? test->dump : "",
+	       what, strbuf_str(&packet));
 	strbuf_free(&packet);
 }
 
@@ -272,32 +274,55 @@ static void show_difference(struct test *test, struct analysis *analysis, const 
 	printf("not ok %s seed %lu: packets differ only together\n", test->world.backend, test->seed);
 }
 
-static void run_rules(struct test *test, enum family family)
+void test_rules(struct test *test, enum family family, const struct strbuf *text)
 {
 	static struct probe probes[BATCH_MAX];
-	struct strbuf text = STRBUF_EMPTY;
 	struct arena arena = ARENA_EMPTY;
 	struct analysis analysis;
 	struct ruleset rules;
 	unsigned count;
 
+	world_read_rules(&test->world, &rules, family, &arena);
+	if (!analysis_make(&analysis, &test->world, &rules, &arena)) {
+		test->given_up++;
+	} else {
+		count = choose_probes(probes, test->packets, &analysis);
+		if (run_probes(test, &analysis, probes, count)) {
+			test->differences++;
+			show_difference(test, &analysis, text, probes, count);
+		}
+	}
+	analysis_free(&analysis);
+	arena_free(&arena);
+}
+
+/* ---- all ---- */
+
+static void test_random_rules(struct test *test, enum family family)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
 	random_seed(test->seed * FAMILY_COUNT + (uint64_t)family);
 	make_rules(&text, family, random_once_in(3) ? RULES_ALL : RULES_PLAIN);
 	if (!world_load(&test->world, family, &text))
 		die("the rules cannot be loaded");
-	world_read_rules(&test->world, &rules, family, &arena);
-	if (!analysis_make(&analysis, &test->world, &rules, &arena))
-		die("the sets gave up");
-	count = choose_probes(probes, test->packets, &analysis);
-	if (run_probes(test, &analysis, probes, count)) {
-		test->differences++;
-		show_difference(test, &analysis, &text, probes, count);
-	}
+	test_rules(test, family, &text);
 	if (test->differences && getenv("PEERWALL_SHOW_RULES"))
 		fputs(strbuf_str(&text), stdout);
-	analysis_free(&analysis);
-	arena_free(&arena);
+	test->rule_sets++;
 	strbuf_free(&text);
+}
+
+/* Numbers stand alone, for sets.sh to add up. */
+static void report(const struct test *test)
+{
+	if (!test->rule_sets && !test->not_loaded)
+		return;
+	printf("%s: %zu rule sets, %zu packets: %zu decided, %zu of them accepted; %zu decided by the tracer; %zu differ", test->world.backend,
+	       test->rule_sets, test->sent, test->decided, test->accepted, test->traced, test->differences);
+	if (test->is_dumps)
+		printf("; dumps: %zu do not load here, the sets gave up on %zu", test->not_loaded, test->given_up);
+	printf("\n");
 }
 
 int main(int argc, char **argv)
@@ -307,20 +332,22 @@ int main(int argc, char **argv)
 	unsigned long rulesets;
 
 	if (argc != 7)
-		die("usage: sets BACKEND NAMESPACE INTERFACES SEED RULESETS PACKETS");
+		die("usage: sets BACKEND NAMESPACE INTERFACES SEED PACKETS RULESETS|dumps");
 	test.seed = strtoul(argv[4], NULL, 10);
-	rulesets = strtoul(argv[5], NULL, 10);
-	test.packets = (unsigned)strtoul(argv[6], NULL, 10);
+	test.packets = (unsigned)strtoul(argv[5], NULL, 10);
+	rulesets = strtoul(argv[6], NULL, 10);
 	if (test.packets > BATCH_MAX)
 		die("too many packets at once");
 	world_open(&test.world, argv[1], argv[2], argv[3], &arena);
 	if (world_is_nft(&test.world))
 		test.nftrace = nftrace_open();
-	for (unsigned long i = 0; i < rulesets && test.differences < 5; i++, test.seed++)
+	test.is_dumps = strcmp(argv[6], "dumps") == 0;
+	if (test.is_dumps)
+		test_dumps(&test, stdin);
+	for (unsigned long i = 0; i < rulesets && test.differences < DIFFERENCES_MAX; i++, test.seed++)
 		for (int family = 0; family < FAMILY_COUNT; family++)
-			run_rules(&test, (enum family)family);
-	printf("%s: %zu packets through %lu rule sets of each family; %zu decided, %zu of them accepted; the tracer decides %zu; "
-	       "%zu rule sets differ\n", test.world.backend, test.sent, rulesets, test.decided, test.accepted, test.traced, test.differences);
+			test_random_rules(&test, (enum family)family);
+	report(&test);
 	arena_free(&arena);
 	return test.differences != 0;
 }

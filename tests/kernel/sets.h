@@ -9,6 +9,8 @@
 #include <peerwall/traverse.h>
 #include <peerwall/vec.h>
 
+#include <stdio.h>
+
 #define TRACKINGS_WALKED 3 /* of enum tracking, the first */
 /* What is forwarded has to have some left; the sets do not speak of that. TTL targets take a few. */
 #define ENOUGH_HOPS 20
@@ -54,6 +56,8 @@ struct probe {
 /* False if the sets gave up. */
 bool analysis_make(struct analysis *out, const struct world *world, const struct ruleset *rules, struct arena *arena);
 void analysis_free(struct analysis *analysis);
+/* Of no special use. */
+bool is_ordinary_address(enum family family, addr_number number);
 /* What the host has to say of a destination, by host.h. False if it goes nowhere. */
 bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type, uint32_t *out);
 
@@ -117,5 +121,29 @@ struct tallies {
 /* Of all rules that the analysis walks. */
 void tallies_make(struct tallies *out, const struct analysis *analysis);
 struct tally *tallies_find(const struct tallies *tallies, const void *subject);
+
+/* ---- sets.c ---- */
+
+#define BATCH_MAX 400
+#define DIFFERENCES_MAX 5
+
+struct test {
+	struct world world;
+	uint64_t seed;
+	unsigned packets;
+	const char *dump; /* NULL: the rules are random */
+	bool is_dumps, show;
+	int nftrace;
+	size_t rule_sets, sent, decided, accepted, traced, differences;
+	size_t not_loaded, given_up;
+};
+
+/* The rules are loaded; the text is what they were loaded from. */
+void test_rules(struct test *test, enum family family, const struct strbuf *text);
+
+/* ---- dumps.c ---- */
+
+/* Lines of "FAMILY PATH". */
+void test_dumps(struct test *test, FILE *list);
 
 #endif

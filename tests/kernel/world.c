@@ -39,7 +39,7 @@ bool world_load(const struct world *world, enum family family, const struct strb
 	char command[128];
 	FILE *pipe;
 
-	snprintf(command, sizeof command, "%s-%s-restore -w 5", program(family), world->backend);
+	snprintf(command, sizeof command, "%s-%s-restore -w 5%s", program(family), world->backend, world->quiet ? " >/dev/null 2>&1" : "");
 	pipe = popen(command, "w");
 	if (!pipe)
 		die(command);
@@ -65,7 +65,7 @@ void world_read_rules(const struct world *world, struct ruleset *out, enum famil
 	strbuf_free(&text);
 }
 
-static void read_host(struct world *world, struct arena *arena)
+void world_read_host(struct world *world, struct arena *arena)
 {
 	struct strbuf text = STRBUF_EMPTY;
 	struct sources sources;
@@ -93,7 +93,7 @@ void world_open(struct world *out, const char *backend, const char *wire_namespa
 	for (int i = 0; i < WORLD_ENTRANCES; i++)
 		if (!wire_open(&out->wires[i], wire_namespace, out->interfaces[i], out->interfaces[i]))
 			die("no way onto the wire");
-	read_host(out, arena);
+	world_read_host(out, arena);
 }
 
 bool world_is_nft(const struct world *world)

@@ -54,12 +54,13 @@ world_up() {
 	ip -n "$ns-host" route add default via 192.0.2.254
 	ip -n "$ns-host" -6 route add default via fd00:7::fe
 	ip -n "$ns-host" -6 route add unreachable fd00:bad::/64
-	# What has passed everything is counted, and goes no further: no answers, no connections that stay. Who listens may hear
-	# of every rule of iptables-nft that a packet meets.
+	# What has passed everything is counted, and goes no further: no answers, no connections that stay. Somebody asks for
+	# connections: where nobody does, the kernel tracks none, and nat is not looked at. Who listens may hear of every rule
+	# of iptables-nft that a packet meets.
 	in_host nft -f - <<-RULES || exit 2
 	table inet sink {
 		chain tracing { type filter hook prerouting priority -500; meta nftrace set 1; }
-		chain input { type filter hook input priority 2000; iifname "lo" drop; counter drop; }
+		chain input { type filter hook input priority 2000; iifname "lo" drop; ct state established drop; counter drop; }
 		chain postrouting {
 			type filter hook postrouting priority 2000
 			oifname "$1" counter drop

@@ -48,7 +48,7 @@ static void write_rules(struct strbuf *out, const char *lines)
 	}
 }
 
-static void trace(struct fixture *fixture, const char *rules, const char *packet, bool with_host, enum check_backend backend)
+static void trace(struct fixture *fixture, const char *rules, const char *packet, const char *host, enum check_backend backend)
 {
 	struct trace_input input = {.rules = &fixture->rules, .host = &fixture->host, .packet = &fixture->packet, .backend = backend};
 	struct strbuf text = STRBUF_EMPTY;
@@ -65,9 +65,8 @@ static void trace(struct fixture *fixture, const char *rules, const char *packet
 			   &fixture->diags);
 	ck_assert_msg(ok, "%s: %s", rules, fixture->diags.all.len ? fixture->diags.all.data[0]->message : "");
 	strbuf_free(&text);
-	if (with_host)
-		ck_assert(host_read(&fixture->host,
-				    sources_add(&fixture->sources, "ip", host_json, sizeof host_json - 1), &fixture->diags));
+	if (host)
+		ck_assert(host_read(&fixture->host, sources_add(&fixture->sources, "ip", host, strlen(host)), &fixture->diags));
 	host_infer(&fixture->host, &fixture->rules);
 	trace_run(&fixture->trace, &input, arena);
 }
@@ -82,7 +81,7 @@ static void run_trials(const struct trial *trials, size_t count)
 	for (size_t i = 0; i < count; i++) {
 		struct fixture fixture;
 
-		trace(&fixture, trials[i].rules, trials[i].packet, true, CHECK_BACKEND_NFT);
+		trace(&fixture, trials[i].rules, trials[i].packet, host_json, CHECK_BACKEND_NFT);
 		ck_assert_msg(trace_fate(&fixture.trace) == trials[i].fate, "%s: %s: fate %d, not %d", trials[i].rules, trials[i].packet,
 			      (int)trace_fate(&fixture.trace), (int)trials[i].fate);
 		arena_free(&fixture.arena);
@@ -325,19 +324,39 @@ START_TEST(routes_decide)
 }
 END_TEST
 
+/* A route by hand to a network where the host has no address makes it no router of that. */
+START_TEST(the_local_table_says_what_is_anycast)
+{
+	static const char table[] = "[{\"ifname\":\"wg1\",\"addr_info\":[{\"family\":\"inet6\",\"local\":\"fd00:1::5\",\"prefixlen\":64}]}]"
+				    "[{\"dst\":\"fd00:1::/64\",\"dev\":\"wg1\"},{\"dst\":\"fd00:9::/64\",\"dev\":\"br0\"},"
+				    "{\"type\":\"local\",\"dst\":\"::1\",\"dev\":\"lo\"},"
+				    "{\"type\":\"anycast\",\"dst\":\"fd00:1::\",\"dev\":\"wg1\"},"
+				    "{\"type\":\"local\",\"dst\":\"fd00:1::5\",\"dev\":\"wg1\"}]";
+	static const char rules[] = "filter -A INPUT -j DROP";
+	struct fixture fixture;
+
+	trace(&fixture, rules, "wg1 fd00:1::4 > fd00:1:: udp 53", table, CHECK_BACKEND_NFT);
+	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_DROPPED);
+	arena_free(&fixture.arena);
+	trace(&fixture, rules, "wg1 fd00:1::4 > fd00:9:: udp 53", table, CHECK_BACKEND_NFT);
+	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_ACCEPTED);
+	arena_free(&fixture.arena);
+}
+END_TEST
+
 /* iptables-nft hooks security behind nat at INPUT. */
 START_TEST(backends_differ_at_input)
 {
 	static const char rules[] = "nat -A INPUT -j SNAT --to-source 172.18.0.1\nsecurity -A INPUT -s 172.18.0.1 -j DROP";
 	struct fixture fixture;
 
-	trace(&fixture, rules, HERE "tcp 22", true, CHECK_BACKEND_NFT);
+	trace(&fixture, rules, HERE "tcp 22", host_json, CHECK_BACKEND_NFT);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_DROPPED);
 	arena_free(&fixture.arena);
-	trace(&fixture, rules, HERE "tcp 22", true, CHECK_BACKEND_LEGACY);
+	trace(&fixture, rules, HERE "tcp 22", host_json, CHECK_BACKEND_LEGACY);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_ACCEPTED);
 	arena_free(&fixture.arena);
-	trace(&fixture, rules, HERE "tcp 22", true, CHECK_BACKEND_UNKNOWN);
+	trace(&fixture, rules, HERE "tcp 22", host_json, CHECK_BACKEND_UNKNOWN);
 	ck_assert_int_eq(fixture.trace.assumptions.len, 1);
 	arena_free(&fixture.arena);
 }
@@ -347,18 +366,18 @@ START_TEST(without_a_host_it_says_what_it_assumes)
 {
 	struct fixture fixture;
 
-	trace(&fixture, "", HERE "tcp 22", false, CHECK_BACKEND_NFT);
+	trace(&fixture, "", HERE "tcp 22", NULL, CHECK_BACKEND_NFT);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_ACCEPTED);
 	ck_assert_int_eq(fixture.trace.assumptions.len, 1);
 	ck_assert_str_eq(fixture.trace.assumptions.data[0], "10.1.1.5 is an address of this host");
 	arena_free(&fixture.arena);
-	trace(&fixture, "nat -A POSTROUTING -s 172.18.0.0/16 ! -o br7 -j MASQUERADE\nfilter -A FORWARD -o br7 -j DROP", THERE "tcp 22", false,
+	trace(&fixture, "nat -A POSTROUTING -s 172.18.0.0/16 ! -o br7 -j MASQUERADE\nfilter -A FORWARD -o br7 -j DROP", THERE "tcp 22", NULL,
 	      CHECK_BACKEND_NFT);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_DROPPED);
 	ck_assert_str_eq(fixture.trace.assumptions.data[0], "172.18.0.2 is an address behind br7, not one of this host");
 	arena_free(&fixture.arena);
 	/* An interface that nobody knows may be any. */
-	trace(&fixture, "nat -A PREROUTING -j DNAT --to-destination 192.0.2.7\nfilter -A FORWARD -o br7 -j DROP", HERE "tcp 22", false,
+	trace(&fixture, "nat -A PREROUTING -j DNAT --to-destination 192.0.2.7\nfilter -A FORWARD -o br7 -j DROP", HERE "tcp 22", NULL,
 	      CHECK_BACKEND_NFT);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_UNDECIDED);
 	ck_assert_int_eq(fixture.trace.paths.len, 2);
@@ -373,7 +392,7 @@ START_TEST(paths_are_bounded)
 
 	for (int i = 0; i < 40; i++)
 		strbuf_addf(&rules, "mangle -A INPUT -m limit --limit %d/sec -j MARK --set-xmark 0x1/0x1\n", i + 1);
-	trace(&fixture, rules.data, HERE "tcp 22", true, CHECK_BACKEND_NFT);
+	trace(&fixture, rules.data, HERE "tcp 22", host_json, CHECK_BACKEND_NFT);
 	ck_assert(fixture.trace.truncated);
 	ck_assert_int_eq(fixture.trace.paths.len, TRACE_PATHS_MAX);
 	ck_assert_int_eq(trace_fate(&fixture.trace), FATE_UNDECIDED);
@@ -406,6 +425,7 @@ Suite *unit_suite(void)
 	tcase_add_test(tcase, marks_are_the_kernels);
 	tcase_add_test(tcase, translation_is_the_kernels);
 	tcase_add_test(tcase, routes_decide);
+	tcase_add_test(tcase, the_local_table_says_what_is_anycast);
 	tcase_add_test(tcase, backends_differ_at_input);
 	tcase_add_test(tcase, without_a_host_it_says_what_it_assumes);
 	tcase_add_test(tcase, paths_are_bounded);
