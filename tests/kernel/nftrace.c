@@ -150,13 +150,18 @@ static uint64_t number64(const struct attributes *attributes, unsigned type)
 	return be64toh(number);
 }
 
+/* The kernel's number of a packet, good for one base chain. */
+struct on_the_way {
+	uint32_t id;
+	unsigned identifier;
+};
+
 struct reading {
 	const struct handles *handles;
 	struct arena *arena;
 	struct rule_path *paths; /* by identifier */
 	unsigned count;
-	uint32_t id;             /* of the packet that the last header was of */
-	unsigned identifier;
+	VEC(struct on_the_way) packets;
 };
 
 /* The number that wire.c has written; 0 if it is none of ours. */
@@ -170,23 +175,30 @@ static unsigned identifier_of(const struct attributes *attributes)
 	return size >= 40 && header[0] >> 4 == 6 ? (unsigned)(header[2] << 8 | header[3]) : 0;
 }
 
+/* Several processors may be at work at once; mostly it is the last packet again. */
+static struct on_the_way *find_packet(struct reading *reading, uint32_t id)
+{
+	for (size_t i = reading->packets.len; i-- > 0;)
+		if (reading->packets.data[i].id == id)
+			return &reading->packets.data[i];
+	vec_push(reading->arena, &reading->packets, (struct on_the_way){.id = id});
+	return &reading->packets.data[reading->packets.len - 1];
+}
+
 static void read_event(struct reading *reading, const struct attributes *attributes)
 {
 	struct handle key = {.number = number64(attributes, NFTA_TRACE_RULE_HANDLE)};
 	const char *table = (const char *)attributes->of[NFTA_TRACE_TABLE];
+	struct on_the_way *packet = find_packet(reading, number32(attributes, NFTA_TRACE_ID));
 	const struct handle *handle;
 
-	if (attributes->of[NFTA_TRACE_NETWORK_HEADER]) {
-		reading->id = number32(attributes, NFTA_TRACE_ID);
-		reading->identifier = identifier_of(attributes);
-	} else if (reading->id != number32(attributes, NFTA_TRACE_ID)) {
-		die("the kernel traces two packets at once");
-	}
+	if (attributes->of[NFTA_TRACE_NETWORK_HEADER])
+		packet->identifier = identifier_of(attributes);
 	if (number32(attributes, NFTA_TRACE_TYPE) != NFT_TRACETYPE_RULE || !table || !table_id_find(table, strlen(table), &key.table))
 		return;
 	handle = bsearch(&key, reading->handles->all.data, reading->handles->all.len, sizeof key, compare_handles);
-	if (handle && reading->identifier && reading->identifier <= reading->count)
-		vec_push(reading->arena, &reading->paths[reading->identifier - 1].rules, handle->rule);
+	if (handle && packet->identifier && packet->identifier <= reading->count)
+		vec_push(reading->arena, &reading->paths[packet->identifier - 1].rules, handle->rule);
 }
 
 static void read_messages(struct reading *reading, const unsigned char *at, size_t size)
@@ -215,7 +227,7 @@ void nftrace_read(int fd, struct rule_path *paths, unsigned count, const struct 
 {
 	static unsigned char bytes[65536];
 	struct handles handles = {0};
-	struct reading reading = {&handles, analysis->arena, paths, count, 0, 0};
+	struct reading reading = {.handles = &handles, .arena = analysis->arena, .paths = paths, .count = count};
 	ssize_t size;
 
 	list_handles(&handles, analysis);

@@ -132,7 +132,7 @@ struct test {
 	uint64_t seed;
 	unsigned packets;
 	const char *dump; /* NULL: the rules are random */
-	bool is_dumps, show;
+	bool is_dumps;
 	int nftrace;
 	size_t rule_sets, sent, decided, accepted, traced, differences;
 	size_t not_loaded, given_up;
