@@ -62,5 +62,4 @@ def main():
     print(f"{name}: {len(documents)} documents valid")
 
 
-
 main()
