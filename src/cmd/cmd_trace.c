@@ -1,9 +1,6 @@
-#include "claims.h"
+#include "given_rules.h"
 #include "live_command.h"
 #include "trace_report.h"
-
-#include <peerwall/live_host.h>
-#include <peerwall/overlay.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -40,70 +37,18 @@ static const char help[] =
 
 /* ---- the rules ---- */
 
-/* The one snapshot of the packet's family. */
-static int choose_snapshot(struct live_command *command, enum family family, struct check_snapshot *out)
+/* Those of the packet's family. */
+static int choose_rules(struct live_command *command, enum family family, struct check_snapshot *out)
 {
-	const struct input_snapshot *found = NULL;
+	bool found;
+	int code = command->from_snapshots ? given_snapshot(command, family, out, &found) :
+					     given_live(command, family, out, &found);
 
-	if (command->input.diags.errors)
-		return EXIT_CONFLICT;
-	vec_each(snapshot, &command->input.snapshots) {
-		if (snapshot->ruleset->family != family)
-			continue;
-		if (found)
-			return usage_error(command->subcommand, "%s and %s are both %s snapshots: a packet has to pass both",
-					   found->source->name, snapshot->source->name, family_name(family));
-		found = snapshot;
-	}
-	if (!found)
-		return usage_error(command->subcommand, "the packet is %s, and no snapshot holds such rules", family_name(family));
-	out->ruleset = found->ruleset;
-	out->backend = check_guess_backend(found->source);
-	return EXIT_FINE;
-}
-
-static int read_live(struct live_command *command, enum family family, struct host *host, struct check_snapshot *out)
-{
-	int code = live_command_open(command, LIVE_PLAN);
-
-	if (code != EXIT_FINE)
+	if (code != EXIT_FINE || found)
 		return code;
-	if (!command->live.has_family[family])
-		return usage_error(command->subcommand, "the packet is %s, which this kernel does not have", family_name(family));
-	if (command->hosts.len == 0 && !live_host_read(&command->live, host))
-		return failure_exit_code(&command->failure);
-	out->ruleset = &command->live.rules[family];
-	out->backend = command->live.backend == BACKEND_NFT ? CHECK_BACKEND_NFT : CHECK_BACKEND_LEGACY;
-	return EXIT_FINE;
-}
-
-/* As they would be once the policies were applied. */
-static int lay_over(struct live_command *command, struct check_snapshot *rules)
-{
-	struct arena *arena = &command->input.arena;
-	struct ruleset want, *after = arena_zalloc(arena, sizeof *after);
-	struct name_list loaded = {0}, names = {0};
-	struct plan plan;
-
-	if (command->units.items.len == 0)
-		return EXIT_FINE;
-	plan_own_interfaces(&loaded, rules->ruleset, arena);
-	if (!claims_check_loaded(&command->units, &loaded, arena, &command->input.diags))
-		return EXIT_CONFLICT;
-	vec_each(unit, &command->units.items)
-		vec_push(arena, &names.items, unit->interface);
-	plan_want(&want, rules->ruleset->family, &command->units, arena);
-	plan_make(&plan, rules->ruleset, &want, &names, arena);
-	overlay_make(after, rules->ruleset, &plan, arena);
-	rules->ruleset = after;
-	return EXIT_FINE;
-}
-
-static int read_hosts(struct live_command *command)
-{
-	vec_each(path, &command->hosts)
-		input_host(&command->input, *path);
-	return command->input.diags.errors ? EXIT_CONFLICT : EXIT_FINE;
+	if (command->from_snapshots)
+		return usage_error(command->subcommand, "the packet is %s, and no snapshot holds such rules", family_name(family));
+	return usage_error(command->subcommand, "the packet is %s, which this kernel does not have", family_name(family));
 }
 
 /* ---- the run ---- */
@@ -155,17 +100,13 @@ static int trace_packet(struct live_command *command)
 	if (!packet_parse(&packet, command->operands.data[0], &command->input.sources, &command->input.arena,
 			  &command->input.diags))
 		return EXIT_USAGE;
-	code = read_hosts(command);
+	code = given_host(command);
 	if (code == EXIT_FINE)
-		code = command->from_snapshots ? choose_snapshot(command, packet.family, &rules)
-					       : read_live(command, packet.family, host, &rules);
-	if (code != EXIT_FINE)
-		return code;
-	vec_each(path, &command->policies)
-		input_policy(&command->input, *path);
-	code = live_command_compile(command);
+		code = choose_rules(command, packet.family, &rules);
 	if (code == EXIT_FINE)
-		code = lay_over(command, &rules);
+		code = given_policies(command);
+	if (code == EXIT_FINE)
+		code = given_rules_with_policies(command, &rules);
 	if (code != EXIT_FINE)
 		return code;
 	host_infer(host, rules.ruleset);
