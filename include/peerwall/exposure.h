@@ -18,6 +18,7 @@
 #include <stdbool.h>
 
 #define EXPOSURE_ROWS_MAX 65536u
+#define EXPOSURE_SERVICE_FIELDS (FIELD_BIT(FIELD_PROTOCOL) | FIELD_BIT(FIELD_DPORT) | FIELD_BIT(FIELD_ICMP))
 
 enum exposure_kind { EXPOSURE_HOST, EXPOSURE_FORWARDED, EXPOSURE_TRANSLATED };
 
@@ -26,7 +27,7 @@ struct exposure_row {
 	bool certain;          /* false: unless a rule that is understood only in part takes hold of it */
 	uint32_t outs;         /* of FIELD_OUT; the host alone if it is the kind HOST, or translated to the host */
 	uint32_t types;        /* of FIELD_TYPE: of the destination as it was sent */
-	uint32_t sources;      /* of FIELD_SRC */
+	uint32_t sources;      /* of FIELD_SRC; DIAGRAM_ALL: every one that there can be */
 	/* As sent; with or without what can be none of the kind, so that they are told in few words. */
 	uint32_t destinations; /* of FIELD_DST */
 	uint32_t services;     /* of FIELD_PROTOCOL, FIELD_DPORT and FIELD_ICMP */
@@ -41,8 +42,8 @@ struct exposure {
 	bool cut;
 };
 
-/* The rows of a journey of `arriving`; those that are certain first. */
-void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t arriving);
+/* The rows of a journey of what entered, traverse_entering(); those that are certain first. */
+void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered);
 
 /* ---- in words ---- */
 

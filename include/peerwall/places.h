@@ -30,6 +30,7 @@ struct places {
 	bool routes_known;
 	struct addr_set types[TYPE_COUNT]; /* addresses that are certainly so; UNICAST has no list */
 	struct addr_set unclear;           /* addresses_known: of these the kernel's version decides */
+	struct addr_set elsewhere;         /* otherwise: a caller may take these for others' than the host's own */
 	VEC(struct way) ways;              /* ascending, without a gap */
 };
 

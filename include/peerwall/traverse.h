@@ -45,6 +45,8 @@ void traverse_mention(struct packet_space *space);
 
 /* Everything that can arrive: what the types of destinations say, and the routes that follow from them. */
 uint32_t traverse_arriving(struct packet_space *space, const struct places *places);
+/* What of that comes to the first rule, by the interface. */
+uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t arriving);
 
 /*
  * One passage's packets of `accepted` or `dropped`, and what the other's are the same packets as: what may be dropped

@@ -3,20 +3,22 @@
 /* Sources are told apart by what each may reach; beyond so many kinds of them, rows are by source alone. */
 #define KINDS_MAX 64
 
-#define SERVICE_FIELDS (FIELD_BIT(FIELD_PROTOCOL) | FIELD_BIT(FIELD_DPORT) | FIELD_BIT(FIELD_ICMP))
 #define SENT_FIELDS \
-	(FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_TYPE) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_SRC) | SERVICE_FIELDS)
+	(FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_TYPE) | FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_SRC) | EXPOSURE_SERVICE_FIELDS)
 #define MADE_FIELDS (SENT_FIELDS | FIELD_BIT(FIELD_NEW_DST) | FIELD_BIT(FIELD_NEW_DPORT))
 
 struct laying_out {
 	struct packet_space *space;
 	struct exposure *out;
-	uint32_t arriving;
+	uint32_t entered;
+	uint32_t sources; /* all that there are */
 	uint32_t never; /* services that no packet of the journey has */
 };
 
-static void add_row(struct laying_out *laying, const struct exposure_row *row)
+static void add_row(struct laying_out *laying, struct exposure_row *row)
 {
+	if (packets_minus(laying->space, laying->sources, row->sources) == DIAGRAM_NONE)
+		row->sources = DIAGRAM_ALL;
 	if (laying->out->rows.len >= EXPOSURE_ROWS_MAX)
 		laying->out->cut = true;
 	else
@@ -121,7 +123,7 @@ static size_t count_prefixes(struct packet_space *space, uint32_t addresses, enu
 static uint32_t rounded_destinations(struct laying_out *laying, const struct exposure_row *row, uint32_t destinations)
 {
 	struct packet_space *space = laying->space;
-	uint32_t those = packets_and(space, laying->arriving, row->types), filled;
+	uint32_t those = packets_and(space, laying->entered, row->types), filled;
 
 	if (row->kind != EXPOSURE_TRANSLATED)
 		those = packets_and(space, those, row->outs);
@@ -234,7 +236,7 @@ static void join_ports(struct together_list *list, struct packet_space *space, u
 			hi = range->hi - range->lo < KINDS_MAX ? piece_end(space, FIELD_NEW_DPORT, lo) : range->hi;
 			uint32_t target = packets_range(space, FIELD_NEW_DPORT, lo, hi);
 
-			join(list, space, target, packets_project(space, packets_and(space, made, target), SERVICE_FIELDS));
+			join(list, space, target, packets_project(space, packets_and(space, made, target), EXPOSURE_SERVICE_FIELDS));
 		}
 }
 
@@ -294,7 +296,7 @@ static void add_translated(struct laying_out *laying, uint32_t packets, bool cer
 
 	for (int kept = 0; kept < 2; kept++) {
 		uint32_t those = kept ? packets_and(space, packets, same_port) : packets_minus(space, packets, same_port);
-		unsigned fields = FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_NEW_DST) | FIELD_BIT(FIELD_SRC) | SERVICE_FIELDS;
+		unsigned fields = FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_NEW_DST) | FIELD_BIT(FIELD_SRC) | EXPOSURE_SERVICE_FIELDS;
 		struct packet_classes classes;
 
 		if (!kept)
@@ -316,10 +318,10 @@ static void add_translated(struct laying_out *laying, uint32_t packets, bool cer
 
 /* ---- all of it ---- */
 
-void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t arriving)
+void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered)
 {
 	static const unsigned fields[PASSAGE_COUNT] = {SENT_FIELDS, MADE_FIELDS};
-	struct laying_out laying = {.space = space, .out = out, .arriving = arriving};
+	struct laying_out laying = {.space = space, .out = out, .entered = entered};
 	uint32_t sure[PASSAGE_COUNT], unsure[PASSAGE_COUNT], travelled = DIAGRAM_NONE;
 
 	*out = (struct exposure){0};
@@ -330,8 +332,9 @@ void exposure_make(struct exposure *out, struct packet_space *space, const struc
 		sure[passage] = packets_project(space, journey_certain(space, journey, (enum passage)passage),
 						fields[passage]);
 		unsure[passage] = packets_minus(space, accepted, sure[passage]);
-		travelled = packets_or(space, travelled, packets_project(space, either, SERVICE_FIELDS));
+		travelled = packets_or(space, travelled, packets_project(space, either, EXPOSURE_SERVICE_FIELDS));
 	}
+	laying.sources = packets_project(space, entered, FIELD_BIT(FIELD_SRC));
 	laying.never = packets_minus(space, DIAGRAM_ALL, travelled);
 	for (int certain = 1; certain >= 0; certain--) {
 		add_as_sent(&laying, (certain ? sure : unsure)[PASSAGE_AS_SENT], certain);

@@ -261,7 +261,8 @@ static uint32_t open_places(struct packet_space *space, const struct places *pla
 	uint32_t certain = all_certain(space, places, field);
 
 	if (!places->addresses_known)
-		return packets_minus(space, DIAGRAM_ALL, certain);
+		return packets_minus(space, packets_minus(space, DIAGRAM_ALL, certain),
+				     packets_addresses(space, field, &places->elsewhere));
 	return packets_minus(space, packets_addresses(space, field, &places->unclear), certain);
 }
 

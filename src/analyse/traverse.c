@@ -44,7 +44,7 @@ void traverse_mention(struct packet_space *space)
 }
 
 /* ip6_rcv_core() of net/ipv6/ip6_input.c drops these before any rule sees them, unless they come by the loopback. */
-static uint32_t without_strays(struct packet_space *space, const char *in, uint32_t packets)
+uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t packets)
 {
 	static const struct addr loopback = {FAMILY_IPV6, {[15] = 1}};
 	static const struct prefix multicast = {{FAMILY_IPV6, {0xff}}, 8};
@@ -204,7 +204,7 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 			 .vantage = {.in = input->in, .tracking = input->tracking, .before_tracking = true,
 				     .legacy = !input->nat_first, .places = input->places}},
 	};
-	uint32_t packets = without_strays(space, input->in, input->arriving), made;
+	uint32_t packets = traverse_entering(space, input->in, input->arriving), made;
 
 	BUG_ON(input->tracking == TRACKING_ESTABLISHED || input->tracking == TRACKING_RELATED);
 	*out = (struct journey){0};

@@ -40,7 +40,8 @@ static void world_init(struct world *world, enum family family, const char *rule
 	input.places = &world->places;
 	input.arriving = world->arriving;
 	traverse(&world->journey, &world->space, &input);
-	exposure_make(&world->exposure, &world->space, &world->journey, world->arriving);
+	exposure_make(&world->exposure, &world->space, &world->journey,
+		      traverse_entering(&world->space, input.in, world->arriving));
 	ck_assert(!world->exposure.cut && !packet_space_gave_up(&world->space));
 }
 

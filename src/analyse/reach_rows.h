@@ -1,0 +1,43 @@
+/*
+ * reach_rows.h - the rows of one interface, with the rules behind them. Private to reach.
+ */
+#ifndef PEERWALL_REACH_ROWS_H
+#define PEERWALL_REACH_ROWS_H
+
+#include <peerwall/reach.h>
+
+/* A rule that is understood only in part, and what it perhaps takes hold of. */
+struct blur {
+	struct reach_rule rule;
+	enum hook hook;
+	bool translated;
+	uint32_t hit;
+};
+
+struct blurs {
+	struct packet_space *space;
+	VEC(struct blur) items;
+};
+
+/* Collects them; good while both stay where they are. */
+struct visitor blurs_visitor(struct blurs *blurs, struct packet_space *space);
+
+/* What witnesses are made of; before packet_space_close(). */
+void reach_rows_mention(struct packet_space *space);
+
+/* Where the packets come in. */
+struct reach_place {
+	const char *in;
+	const struct places *places;
+	const struct reach_wanted *wanted;
+	uint32_t entered;
+};
+
+/* What was asked for, of these fields alone. */
+uint32_t reach_wanted_services(struct packet_space *space, const struct reach_wanted *wanted);
+uint32_t reach_wanted_destinations(struct packet_space *space, const struct reach_wanted *wanted);
+
+void reach_rows_make(struct reach_interfaces *out, struct packet_space *space, const struct journey *journey,
+		     const struct blurs *blurs, const struct reach_place *place);
+
+#endif
