@@ -25,7 +25,7 @@ enum exit_code {
 	EXIT_DRIFTED = 8,    /* status, diff: what is loaded differs from the policy */
 	EXIT_PARTLY = 9,     /* status: only a part of it is loaded */
 	EXIT_REFUSED = 10,   /* trace: the packet does not get through */
-	EXIT_UNDECIDED = 11, /* trace: the rules alone do not tell whether it does */
+	EXIT_UNDECIDED = 11, /* trace: the rules alone do not tell whether it does; reach: they are too entangled */
 	EXIT_UNDONE = 12,    /* confirm, apply --confirm: nobody confirmed the change in time, it was undone */
 };
 
@@ -46,6 +46,7 @@ extern const struct subcommand cmd_status;
 extern const struct subcommand cmd_diff;
 extern const struct subcommand cmd_trace;
 extern const struct subcommand cmd_watch;
+extern const struct subcommand cmd_reach;
 extern const struct subcommand cmd_fmt;
 
 /* "peerwall: error: ..." on standard error, with a hint at --help; returns EXIT_USAGE. */

@@ -18,8 +18,8 @@
 #define SECONDS_MAX 86400
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
-       FLAG_ALL, FLAG_CONFIRM, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST,
-       FLAG_READ, FLAG_COUNT };
+       FLAG_ALL, FLAG_CONFIRM, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY,
+       FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ, FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -44,6 +44,8 @@ static const struct {
 	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE},
 	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE},
 	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH},
+	[FLAG_FROM] = {{"from", 0, true}, LIVE_OPTION_REACH},
+	[FLAG_TO] = {{"to", 0, true}, LIVE_OPTION_REACH},
 };
 
 /*
@@ -114,6 +116,21 @@ static int take_backend(struct live_command *command, const char *value)
 	return EXIT_FINE;
 }
 
+static int take_format(struct live_command *command, const char *value)
+{
+	static const char *const names[] = {"text", "json", "dot", "svg"};
+	bool pictures = command->accepted & LIVE_OPTION_REACH;
+
+	for (size_t i = 0; i < (pictures ? 4 : 2); i++)
+		if (strcmp(value, names[i]) == 0) {
+			command->format = (enum live_format)i;
+			command->json = command->format == LIVE_FORMAT_JSON;
+			return EXIT_FINE;
+		}
+	return usage_error(command->subcommand, "--format is %s, not '%s'", pictures ? "text, json, dot or svg" : "text or json",
+			   value);
+}
+
 /* What is wrong with it becomes a diagnostic. */
 static int take_snapshot(struct live_command *command, int flag, const char *value)
 {
@@ -169,10 +186,7 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 					   SECONDS_MAX, value);
 		return EXIT_FINE;
 	case FLAG_FORMAT:
-		if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0)
-			return usage_error(subcommand, "--format is text or json, not '%s'", value);
-		command->json = strcmp(value, "json") == 0;
-		return EXIT_FINE;
+		return take_format(command, value);
 	case FLAG_SNAPSHOT:
 	case FLAG_SNAPSHOT4:
 	case FLAG_SNAPSHOT6:
@@ -186,6 +200,12 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 	case FLAG_READ:
 		command->recording = value;
 		return EXIT_FINE;
+	case FLAG_FROM:
+		vec_push(&command->input.arena, &command->from, value);
+		return EXIT_FINE;
+	case FLAG_TO:
+		vec_push(&command->input.arena, &command->to, value);
+		return EXIT_FINE;
 	case FLAG_CHECK:
 		return set_check(command, "-W", value, check_settings_switch(&command->checks, value));
 	default:
@@ -193,7 +213,7 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 	}
 }
 
-static int parse_options(struct live_command *command, unsigned accepted, int argc, char **argv)
+static int parse_options(struct live_command *command, int argc, char **argv)
 {
 	struct flag table[FLAG_COUNT];
 	int meanings[FLAG_COUNT];
@@ -203,7 +223,7 @@ static int parse_options(struct live_command *command, unsigned accepted, int ar
 	int found, code = EXIT_FINE;
 
 	for (int i = 0; i < FLAG_COUNT; i++) {
-		if (flags[i].option && !(flags[i].option & accepted))
+		if (flags[i].option && !(flags[i].option & command->accepted))
 			continue;
 		meanings[count] = i;
 		table[count++] = flags[i].flag;
@@ -227,6 +247,7 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 
 	*command = (struct live_command){
 		.subcommand = subcommand,
+		.accepted = options,
 		.options = {
 			.run_directory = LIVE_RUN_DIRECTORY,
 			.state_directory = LIVE_STATE_DIRECTORY,
@@ -243,7 +264,7 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 	for (size_t i = 0; i < sizeof no_obstacles / sizeof *no_obstacles; i++)
 		command->checks.severity[no_obstacles[i]] = SEVERITY_WARNING;
 	command->failure = FAILURE_INIT(&command->input.arena);
-	return parse_options(command, options, argc, argv);
+	return parse_options(command, argc, argv);
 }
 
 /* ---- policies ---- */

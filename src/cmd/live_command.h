@@ -33,7 +33,10 @@
 
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
-		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32, LIVE_OPTION_WATCH = 64 };
+		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32, LIVE_OPTION_WATCH = 64,
+		   LIVE_OPTION_REACH = 128 };
+
+enum live_format { LIVE_FORMAT_TEXT, LIVE_FORMAT_JSON, LIVE_FORMAT_DOT, LIVE_FORMAT_SVG };
 
 struct live_command {
 	const struct subcommand *subcommand;
@@ -42,11 +45,14 @@ struct live_command {
 	struct live_options options;
 	enum backend wanted_backend;
 	struct check_settings checks;
+	unsigned accepted; /* of enum live_option */
 	bool dry_run, all, json;
 	unsigned confirm_limit; /* milliseconds to confirm the change; 0: it stays */
+	enum live_format format; /* LIVE_OPTION_REACH; others look at `json` */
 	bool from_snapshots; /* --snapshot was given */
 	const char *recording; /* --read */
 	VEC(const char *) policies, hosts; /* --policy, --host */
+	VEC(const char *) from, to;        /* --from, --to */
 	VEC(const char *) operands;
 	struct unit_list units;
 	struct live live;

@@ -11,7 +11,7 @@
 
 static const struct subcommand *const subcommands[] = {
 	&cmd_compile, &cmd_lint, &cmd_apply, &cmd_down, &cmd_confirm, &cmd_rollback, &cmd_status, &cmd_diff, &cmd_trace,
-	&cmd_watch, &cmd_fmt,
+	&cmd_watch, &cmd_reach, &cmd_fmt,
 };
 #define SUBCOMMAND_COUNT (sizeof subcommands / sizeof *subcommands)
 
