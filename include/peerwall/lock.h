@@ -3,7 +3,8 @@
  *
  * Purpose: peerwall's own lock (one change at a time), and the lock of the legacy tools, which peerwall holds
  * from its reading of the rules to its last change, so that nobody's change falls in between.
- * Locks are flock(2)'s: they end with the process, however it ends, and tools that are started do not inherit them.
+ * Locks are flock(2)'s: they end with the process, however it ends, and with the tools that are given them to keep
+ * (process.h): so whoever gets one next knows that these have ended, too.
  * Units: milliseconds. Errors: 0 or -errno; -ETIMEDOUT when others held it all the time.
  * State after failure: nothing is held.
  */

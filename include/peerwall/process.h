@@ -3,7 +3,8 @@
  *
  * Purpose: the only place that starts processes. A tool is an absolute path, started without a shell, in a
  * process group of its own (so that a terminal's interrupt does not reach it), with default signals, none
- * of them blocked, an environment that is made here, and no descriptors but 0, 1 and 2.
+ * of them blocked, an environment that is made here, and no descriptors but 0, 1 and 2 and those it is to keep.
+ * It is killed when we die, however that comes: what it was told to do is not to be done later, when nobody expects it.
  * Its input is fed and its output read at the same time, so that neither can wait for the other.
  * Units: milliseconds, bytes.
  * Errors: process_run() returns 0 once the tool ran, however it ended, or -errno if it could not be started;
@@ -19,6 +20,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#define PROCESS_KEEPS_MAX 2
+
 struct process {
 	const char *path;        /* absolute */
 	const char *const *argv; /* ends in NULL; argv[0] is the tool's own name */
@@ -27,6 +30,8 @@ struct process {
 	size_t input_size;
 	size_t output_limit;     /* of standard output; of standard error the first 64 KiB are kept */
 	unsigned time_limit;     /* 0 is no limit */
+	/* Held open by the tool as well: locks, which last until the tool has ended, too, whatever became of us. NULL: none. */
+	const int *keeps[PROCESS_KEEPS_MAX];
 };
 
 enum process_end { PROCESS_EXITED, PROCESS_SIGNALLED, PROCESS_TIMED_OUT, PROCESS_OUTPUT_TOO_LARGE };

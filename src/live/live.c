@@ -177,7 +177,7 @@ bool live_lock(struct lock *lock, const struct live_options *options, enum lock_
 		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", directory, strerror(-error));
 	error = lock_acquire(lock, path, kind, options->lock_limit);
 	if (error == -ETIMEDOUT) {
-		failure_set(failure, FAILURE_SYSTEM, "another peerwall has held %s for %g seconds", path,
+		failure_set(failure, FAILURE_SYSTEM, "another peerwall, or a tool of one, has held %s for %g seconds", path,
 			    options->lock_limit / 1000.0);
 		failure_note(failure, "nothing was changed; --wait SECONDS waits longer");
 		return false;
@@ -245,13 +245,14 @@ enum restore_outcome live_restore(struct live *live, enum family family, const s
 	size_t argc = 2;
 	struct process process = {
 		.path = path, .argv = argv, .input = payload->data, .input_size = payload->len,
-		.output_limit = 1u << 20, .time_limit = live->options.tool_limit,
+		.output_limit = 1u << 20, .time_limit = live->options.tool_limit, .keeps = {&live->own_lock.fd},
 	};
 	struct process_result result;
 	enum restore_outcome outcome = RESTORE_REFUSED;
 	int error;
 
 	if (legacy) {
+		process.keeps[1] = &live->tools_lock.fd;
 		/* The lock is ours already: the tool gets one that nobody else has. Without -w it would wait for ever. */
 		argv[argc++] = "-w";
 		argv[argc++] = "5";

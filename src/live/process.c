@@ -4,15 +4,17 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #define ERROR_TEXT_LIMIT (64u << 10)
 #define MESSAGE_LIMIT 600
+/* Above what a tool gets: 0 to 2, and what is kept. */
+#define KEPT_ASIDE 16
 
 enum { PIPE_IN, PIPE_OUT, PIPE_ERR, PIPE_COUNT };
 
@@ -64,30 +66,50 @@ static int pipes_open(struct pipes *pipes)
 	return 0;
 }
 
-static int add_file_actions(posix_spawn_file_actions_t *actions, const struct pipes *pipes)
+/* All as by default: what the user's shell ignored is none of the tool's business. */
+static void reset_signals(void)
 {
-	for (int i = 0; i < PIPE_COUNT; i++) {
-		int error = posix_spawn_file_actions_adddup2(actions, pipes->theirs[i], i);
+	sigset_t none;
 
-		if (error)
-			return error;
-	}
-	return posix_spawn_file_actions_addclosefrom_np(actions, PIPE_COUNT);
+	for (int number = 1; number < NSIG; number++)
+		signal(number, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-static int set_attributes(posix_spawnattr_t *attributes)
+/* The pipes become 0 to 2, what is to be kept 3 and on, and nothing else is left open. */
+static bool arrange_descriptors(const struct pipes *pipes, const struct process *process)
 {
-	sigset_t all, none;
-	int error;
+	int kept[PROCESS_KEEPS_MAX], count = 0;
 
-	sigfillset(&all);
-	sigemptyset(&none);
-	if ((error = posix_spawnattr_setsigdefault(attributes, &all)) != 0 ||
-	    (error = posix_spawnattr_setsigmask(attributes, &none)) != 0 ||
-	    (error = posix_spawnattr_setpgroup(attributes, 0)) != 0)
-		return error;
-	return posix_spawnattr_setflags(attributes,
-					POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+	/* First out of each other's way. */
+	for (int i = 0; i < PROCESS_KEEPS_MAX; i++)
+		if (process->keeps[i] && (kept[count++] = fcntl(*process->keeps[i], F_DUPFD, KEPT_ASIDE)) < 0)
+			return false;
+	for (int i = 0; i < PIPE_COUNT; i++)
+		if (dup2(pipes->theirs[i], i) < 0)
+			return false;
+	for (int i = 0; i < count; i++)
+		if (dup2(kept[i], PIPE_COUNT + i) < 0)
+			return false;
+	closefrom(PIPE_COUNT + count);
+	return true;
+}
+
+/*
+ * In the child of a vfork(), which shares our memory until it is the tool: system calls, and nothing but them. A tool dies
+ * with us: left alone, it might do its work behind the back of whoever comes next to put things right.
+ */
+static _Noreturn void become_tool(const struct process *process, const struct pipes *pipes, char *const *environment,
+				  pid_t parent, volatile int *error)
+{
+	if (setpgid(0, 0) == 0 && arrange_descriptors(pipes, process) && prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 &&
+	    getppid() == parent) {
+		reset_signals();
+		execve(process->path, (char *const *)process->argv, environment);
+	}
+	*error = errno;
+	_exit(127);
 }
 
 static int spawn(pid_t *pid, const struct process *process, const struct pipes *pipes)
@@ -95,27 +117,20 @@ static int spawn(pid_t *pid, const struct process *process, const struct pipes *
 	struct strbuf lock_file = STRBUF_EMPTY;
 	char path[] = "PATH=/usr/sbin:/usr/bin:/sbin:/bin", locale[] = "LC_ALL=C";
 	char *environment[] = {path, locale, NULL, NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attributes;
-	int error;
+	const pid_t parent = getpid();
+	volatile int error = 0;
 
 	if (process->lock_file) {
 		strbuf_addf(&lock_file, "XTABLES_LOCKFILE=%s", process->lock_file);
 		environment[2] = lock_file.data;
 	}
-	error = posix_spawn_file_actions_init(&actions);
-	if (error)
-		goto free_environment;
-	error = posix_spawnattr_init(&attributes);
-	if (error)
-		goto free_actions;
-	if ((error = add_file_actions(&actions, pipes)) == 0 && (error = set_attributes(&attributes)) == 0)
-		error = posix_spawn(pid, process->path, &actions, &attributes, (char *const *)process->argv,
-				    environment);
-	posix_spawnattr_destroy(&attributes);
-free_actions:
-	posix_spawn_file_actions_destroy(&actions);
-free_environment:
+	*pid = vfork();
+	if (*pid == 0)
+		become_tool(process, pipes, environment, parent, &error);
+	if (*pid < 0)
+		error = errno;
+	else if (error)
+		waitpid(*pid, NULL, 0);
 	strbuf_free(&lock_file);
 	return -error;
 }

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -192,6 +194,41 @@ START_TEST(no_descriptor_is_handed_on)
 }
 END_TEST
 
+/* Who gets a lock next, waits for the tools as well; and they do not stay. */
+START_TEST(a_tool_dies_with_us_and_keeps_its_lock_until_then)
+{
+	char path[] = "/tmp/peerwall-process-XXXXXX";
+	int fd = mkstemp(path), status;
+	pid_t child;
+
+	ck_assert_int_ge(fd, 0);
+	close(fd);
+	child = fork();
+	if (child == 0) {
+		const char *const argv[] = {"sh", "-c", "[ -e /proc/self/fd/3 ] && [ ! -e /proc/self/fd/4 ] && exec sleep 30", NULL};
+		int held = open(path, O_RDONLY | O_CLOEXEC), other = open("/dev/null", O_RDONLY);
+		struct process process = {.path = "/bin/sh", .argv = argv, .output_limit = 10, .keeps = {&held}};
+
+		_exit(held < 0 || other < 0 || flock(held, LOCK_EX) != 0 || process_run(&result, &process) != 0);
+	}
+	fd = open(path, O_RDONLY);
+	for (int tries = 0; flock(fd, LOCK_EX | LOCK_NB) == 0 && tries < 500; tries++) {
+		flock(fd, LOCK_UN);
+		usleep(10000);
+	}
+	usleep(200000);
+	ck_assert_int_eq(waitpid(child, &status, WNOHANG), 0);
+	kill(child, SIGKILL);
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	/* Not after its 30 seconds. */
+	alarm(10);
+	ck_assert_int_eq(flock(fd, LOCK_EX), 0);
+	alarm(0);
+	close(fd);
+	unlink(path);
+}
+END_TEST
+
 START_TEST(closed_standard_streams_do_not_confuse_the_pipes)
 {
 	int saved[3];
@@ -277,6 +314,7 @@ Suite *unit_suite(void)
 	tcase_add_test(tests, of_endless_errors_the_beginning_is_kept);
 	tcase_add_test(tests, the_environment_is_clean);
 	tcase_add_test(tests, no_descriptor_is_handed_on);
+	tcase_add_test(tests, a_tool_dies_with_us_and_keeps_its_lock_until_then);
 	tcase_add_test(tests, closed_standard_streams_do_not_confuse_the_pipes);
 	tcase_add_test(tests, signals_are_as_by_default_in_the_tool);
 	tcase_add_test(tests, what_cannot_be_started_is_an_error);

@@ -195,19 +195,18 @@ done
 # Killed outright: what is left is seen, and both ways lead out.
 for way in down apply; do
 	make_tools
-	make_tool "$v6" "case \"\$*\" in *--test*) exec $(real "$v6") \"\$@\" ;; esac" "sleep 60"
+	make_tool "$v6" "case \"\$*\" in *--test*) exec $(real "$v6") \"\$@\" ;; esac" "exec sleep 60"
 	# shellcheck disable=SC2086
 	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$policy" \
 		>"$work/out" 2>"$work/err" &
 	victim=$!
 	tries=0
-	until pgrep -P $victim -f "$v6" >"$work/child" || [ $tries = 250 ]; do
+	until pgrep -P $victim -f "$v6" >/dev/null || [ $tries = 250 ]; do
 		sleep 0.02
 		tries=$((tries + 1))
 	done
 	kill -KILL $victim
 	wait $victim 2>/dev/null
-	while read -r child; do kill -KILL -- "-$child" 2>/dev/null; done <"$work/child"
 	pw_options=
 	pw status "$policy"
 	check "killed half-way: partly up" exits 9
@@ -221,3 +220,22 @@ for way in down apply; do
 	check "killed half-way: down" exits 0
 	check "killed half-way: as before" rules_as_before
 done
+
+# Killed outright while a tool is at work: that must not do its work later, behind whoever puts things right.
+make_tools
+make_tool "$v4" "$(nth_call count)" "[ \$n != 2 ] || { touch $tools/sleeps; sleep 0.8; }" "exec $(real "$v4") \"\$@\""
+# shellcheck disable=SC2086
+nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$policy" >"$work/out" 2>"$work/err" &
+victim=$!
+tries=0
+until [ -e "$tools/sleeps" ] || [ $tries = 250 ]; do
+	sleep 0.02
+	tries=$((tries + 1))
+done
+kill -KILL $victim
+wait $victim 2>/dev/null
+pw_options=
+pw down wg1
+check "killed while a tool is at work: down" exits 0
+sleep 1
+check "killed while a tool is at work: it does not go on" rules_as_before
