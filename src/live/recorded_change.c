@@ -14,6 +14,14 @@ static bool is_unfinished(const struct record *record)
 	return record->state == RECORD_LOADING || record->state == RECORD_PENDING || record->state == RECORD_UNDOING;
 }
 
+static bool holds_name(const struct name_list *names, const char *wanted)
+{
+	vec_each(name, &names->items)
+		if (strcmp(*name, wanted) == 0)
+			return true;
+	return false;
+}
+
 static void list_interfaces(struct strbuf *out, const struct name_list *names)
 {
 	vec_each(name, &names->items)
@@ -223,6 +231,32 @@ static bool is_needed(const struct live *live, const struct change *change)
 	return changed.items.len > 0;
 }
 
+static bool is_loaded(const struct live *live, const char *interface)
+{
+	struct name_list loaded = {0};
+
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		plan_own_interfaces(&loaded, &live->rules[f], live->arena);
+	return holds_name(&loaded, interface);
+}
+
+/* Everything is as it is wanted already: so that is what became of a change which was interrupted. */
+static void settle_earlier(struct live *live, const struct change *change)
+{
+	struct record earlier;
+
+	if (record_read(&earlier, &live->options, live->arena) != 0 || !is_unfinished(&earlier))
+		return;
+	vec_each(name, &earlier.interfaces.items)
+		if (!holds_name(&change->interfaces, *name) && is_loaded(live, *name))
+			return;
+	earlier.state = RECORD_KEPT;
+	earlier.deadline = 0;
+	earlier.reason = "";
+	/* If it cannot be written, status goes on to tell of it, and that is all. */
+	(void)record_write(&earlier, &live->options, live->arena);
+}
+
 bool recorded_change_run(struct live *live, const struct change *change, const char *command, unsigned limit,
 			 struct record *out)
 {
@@ -231,8 +265,11 @@ bool recorded_change_run(struct live *live, const struct change *change, const c
 	bool done;
 
 	*out = (struct record){0};
-	if (!is_needed(live, change))
+	if (!is_needed(live, change)) {
+		if (limit == 0)
+			settle_earlier(live, change);
 		return change_run(live, change);
+	}
 	if (read_earlier(live, &earlier))
 		recording.earlier = &earlier;
 	make_record(live, change, command, recording.earlier, out);
