@@ -111,23 +111,71 @@ enum restore_outcome transaction_load(struct transaction *transaction, enum fami
 	return outcome;
 }
 
-/* False with *busy set if it may work when planned anew. */
-static bool load_plans(struct transaction *transaction, const struct plan plans[FAMILY_COUNT], bool *busy)
+bool transaction_needs_order(const struct transaction *transaction, const struct plan *plan)
 {
-	*busy = false;
-	for (int f = 0; f < FAMILY_COUNT; f++) {
-		vec_each(edit, &plans[f].edits) {
-			struct strbuf said = STRBUF_EMPTY;
-			enum restore_outcome outcome = transaction_load(transaction, (enum family)f, edit, &said);
+	bool touched[TABLE_COUNT] = {false};
 
-			*busy = outcome == RESTORE_BUSY && transaction->attempts < ATTEMPTS_MAX;
-			if (outcome != RESTORE_DONE && !*busy)
-				failure_set(transaction->live->failure, FAILURE_ROLLED_BACK, "%s, table %s: %s",
-					    family_name((enum family)f), table_names[edit->table], strbuf_str(&said));
-			strbuf_free(&said);
-			if (outcome != RESTORE_DONE)
-				return false;
+	vec_each(edit, &plan->edits)
+		touched[edit->table] = true;
+	return touched[TABLE_MANGLE] && touched[TABLE_SECURITY] &&
+	       transaction->before[plan->family].tables[TABLE_MANGLE].chains.len > 0 &&
+	       transaction->change->want[plan->family].tables[TABLE_MANGLE].chains.len > 0;
+}
+
+static bool set_unlike_loaded(struct transaction *transaction)
+{
+	return failure_set(transaction->live->failure, FAILURE_ROLLED_BACK,
+			   "what was read back is not what was loaded, though no tool reported a failure");
+}
+
+/* Is it there, as the tool said? False with *again set as for check_result(). */
+static bool check_table(struct transaction *transaction, enum family family, enum table_id table, bool *again)
+{
+	struct live *live = transaction->live;
+	struct ruleset now[FAMILY_COUNT];
+	struct plan left;
+
+	if (!live_read(live, now, FAILURE_ROLLED_BACK))
+		return false;
+	plan_make(&left, &now[family], &transaction->change->want[family], &transaction->change->interfaces, live->arena);
+	vec_each(edit, &left.edits) {
+		if (edit->table != table)
+			continue;
+		*again = transaction->attempts < ATTEMPTS_MAX && transaction_met_others(transaction);
+		if (!*again) {
+			set_unlike_loaded(transaction);
+			failure_note(live->failure, "%s, table %s", family_name(family), table_names[table]);
 		}
+		return false;
+	}
+	return true;
+}
+
+static bool load_edit(struct transaction *transaction, enum family family, const struct edit *edit, bool *again)
+{
+	struct strbuf said = STRBUF_EMPTY;
+	enum restore_outcome outcome = transaction_load(transaction, family, edit, &said);
+
+	*again = outcome == RESTORE_BUSY && transaction->attempts < ATTEMPTS_MAX;
+	if (outcome != RESTORE_DONE && !*again)
+		failure_set(transaction->live->failure, FAILURE_ROLLED_BACK, "%s, table %s: %s", family_name(family),
+			    table_names[edit->table], strbuf_str(&said));
+	strbuf_free(&said);
+	return outcome == RESTORE_DONE;
+}
+
+/* False with *again set if it may work when planned anew. */
+static bool load_plans(struct transaction *transaction, const struct plan plans[FAMILY_COUNT], bool *again)
+{
+	*again = false;
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		bool in_order = transaction_needs_order(transaction, &plans[f]);
+		const struct edit *last = plans[f].edits.data + plans[f].edits.len - 1;
+
+		vec_each(edit, &plans[f].edits)
+			if (!load_edit(transaction, (enum family)f, edit, again) ||
+			    (in_order && edit != last && !check_table(transaction, (enum family)f, edit->table, again)))
+				return false;
 	}
 	return true;
 }
@@ -236,8 +284,7 @@ static bool check_result(struct transaction *transaction, bool *again)
 	if (!plans_are_empty(left)) {
 		*again = transaction->attempts < ATTEMPTS_MAX && transaction_met_others(transaction);
 		if (!*again) {
-			failure_set(live->failure, FAILURE_ROLLED_BACK,
-				    "what was read back is not what was loaded, though no tool reported a failure");
+			set_unlike_loaded(transaction);
 			note_differences(transaction, now, transaction->change->want);
 		}
 		return false;

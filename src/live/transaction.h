@@ -28,6 +28,12 @@ bool plans_are_empty(const struct plan plans[FAMILY_COUNT]);
 enum restore_outcome transaction_load(struct transaction *transaction, enum family family, const struct edit *edit,
 				      struct strbuf *said);
 
+/*
+ * From one policy to another, one table may be about to let go of what another one holds from now on: mangle and security
+ * where `otherwise` changes. Then no table may be touched before it is certain that the one before it was loaded.
+ */
+bool transaction_needs_order(const struct transaction *transaction, const struct plan *plan);
+
 /* Under nft: did anybody but us commit since the rules were first read? Unknown counts as yes. */
 bool transaction_met_others(const struct transaction *transaction);
 

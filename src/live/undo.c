@@ -58,17 +58,22 @@ static bool is_as_before(const struct transaction *transaction, const struct rul
 	return same;
 }
 
-/* Every table is tried, whatever became of the others; the last family and table first. */
+/* Every table is tried, whatever became of the others, unless it relies on one of them; the last family first. */
 static void load_undo(struct transaction *transaction, const struct plan plans[FAMILY_COUNT], bool last_try)
 {
 	for (int f = FAMILY_COUNT - 1; f >= 0; f--) {
+		bool in_order = transaction_needs_order(transaction, &plans[f]);
+
 		vec_each(edit, &plans[f].edits) {
 			struct strbuf said = STRBUF_EMPTY;
+			bool loaded = transaction_load(transaction, (enum family)f, edit, &said) == RESTORE_DONE;
 
-			if (transaction_load(transaction, (enum family)f, edit, &said) != RESTORE_DONE && last_try)
+			if (!loaded && last_try)
 				failure_note(transaction->live->failure, "undoing %s, table %s: %s",
 					     family_name((enum family)f), table_names[edit->table], strbuf_str(&said));
 			strbuf_free(&said);
+			if (!loaded && in_order)
+				break;
 		}
 	}
 }
