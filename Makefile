@@ -82,7 +82,7 @@ $(GRAMMARS:%=$(BUILD)/grammar/%.lex.h): %.h: %.c ;
 # What needs root, namespaces, the corpus or the story says so and leaves with 77 where it cannot run; with CI=true that is a failure.
 may_skip = || [ $$? = 77 ]
 
-CHECKS := unit golden sanitized layers headers scripts docs schema props live net corpus story trace sets bench fuzz lab
+CHECKS := unit golden sanitized layers headers scripts docs schema props live faults net corpus story trace sets bench fuzz lab
 .PHONY: check $(CHECKS:%=check-%)
 check:
 	$(Q)$(MAKE) --no-print-directory -j$(JOBS) all units
@@ -131,6 +131,10 @@ check-props: $(BUILD)/peerwall
 
 check-live: $(BUILD)/peerwall
 	$(Q)tests/live/run.sh $(may_skip)
+
+# FAULTS=all takes every step.
+check-faults: $(BUILD)/peerwall
+	$(Q)tests/faults/run.py $(BUILD)/peerwall $(may_skip)
 
 check-net: $(BUILD)/peerwall
 	$(Q)tests/net/run.sh $(may_skip)
