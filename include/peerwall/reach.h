@@ -69,7 +69,7 @@ struct reach_interfaces {
 	struct reach_names names;
 	VEC(struct reach_row) rows;
 	bool cut;             /* there are more than EXPOSURE_ROWS_MAX */
-	uint32_t accepted[PASSAGE_COUNT], certain[PASSAGE_COUNT]; /* what the rows are made of */
+	uint32_t accepted[PASSAGE_COUNT], dropped[PASSAGE_COUNT], certain[PASSAGE_COUNT]; /* what the rows are made of */
 };
 
 struct reach {

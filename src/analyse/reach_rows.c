@@ -66,7 +66,7 @@ struct row_maker {
 	const struct journey *journey;
 	const struct blurs *blurs;
 	uint32_t refused[PASSAGE_COUNT]; /* worked out once: these are large sets */
-	uint32_t refused_somewhere; /* for some choice of a new destination */
+	uint32_t met[PASSAGE_COUNT];     /* accepted or dropped */
 	uint32_t opening;
 	struct vantage vantage; /* of nat PREROUTING */
 	VEC(struct turning) singles; /* by destination */
@@ -186,9 +186,11 @@ static void find_translations(struct row_maker *maker, struct reach_row *row)
 /* What rows do not show. */
 static const enum field hidden[] = {FIELD_SPORT, FIELD_FLAGS, FIELD_HOPS};
 
-static uint32_t wherever_made(struct packet_space *space, uint32_t packets)
+/* Wherever they go. */
+static uint32_t as_headers(struct packet_space *space, uint32_t packets)
 {
-	return packets_forget(space, packets_forget(space, packets, FIELD_NEW_DST), FIELD_NEW_DPORT);
+	packets = packets_forget(space, packets_forget(space, packets, FIELD_NEW_DST), FIELD_NEW_DPORT);
+	return packets_forget(space, packets, FIELD_OUT);
 }
 
 /* All but TCP that is no first SYN: odd flags are often refused, and nobody begins a connection with them. */
@@ -303,7 +305,9 @@ struct reach_witness reach_find_witness(struct reach *reach, const struct reach_
 		.source_port = one_port(values[FIELD_SPORT]), .destination_port = one_port(values[FIELD_DPORT]),
 		.icmp_type = (uint8_t)(values[FIELD_ICMP] >> 8), .icmp_code = (uint8_t)values[FIELD_ICMP],
 		.has_ttl = is_asked_for(space, FIELD_HOPS),
-		.ttl = usual != DIAGRAM_NONE ? USUAL_HOPS : (uint8_t)values[FIELD_HOPS],
+		/* The most that is like it: what is forwarded has to have some left. */
+		.ttl = usual != DIAGRAM_NONE ? USUAL_HOPS :
+					       (uint8_t)packet_space_piece(space, FIELD_HOPS, values[FIELD_HOPS]).hi,
 		.has_flags = values[FIELD_PROTOCOL] == NUMBER_TCP, .tcp_flags = (uint8_t)values[FIELD_FLAGS],
 	};
 
@@ -404,8 +408,6 @@ static void add_row(struct row_maker *maker, struct reach_interfaces *out, const
 {
 	struct packet_space *space = maker->space;
 
-	if (row->what.kind == EXPOSURE_TRANSLATED)
-		find_translations(maker, row);
 	if (!row->what.certain)
 		find_blurs(maker, row);
 	if (!row->what.certain && !row->blurs.items.len)
@@ -416,17 +418,21 @@ static void add_row(struct row_maker *maker, struct reach_interfaces *out, const
 }
 
 /*
- * A rule may choose one of several targets for each connection, and so may this host, whose address REDIRECT takes: where only
- * some of them let it in, nobody knows beforehand.
+ * Does what becomes of such a packet depend on which target a rule picks, or on whether a rule of nat takes hold of it? By which
+ * interface it leaves does not count: that is the route's.
  */
-static bool depends_on_choice(struct row_maker *maker, const struct exposure_row *row)
+static bool may_end_elsewhere(struct row_maker *maker, const struct exposure_row *row)
 {
 	struct packet_space *space = maker->space;
-	uint32_t let_in = packets_and(space, late_packets(space, row), maker->journey->accepted[PASSAGE_TRANSLATED]);
+	uint32_t late = late_packets(space, row), headers, others;
 
+	headers = as_headers(space, packets_and(space, late, maker->journey->accepted[passage_of(row)]));
+	others = packets_and(space, maker->met[PASSAGE_TRANSLATED], headers);
 	if (row->kind != EXPOSURE_TRANSLATED)
-		return false;
-	return packets_and(space, wherever_made(space, let_in), maker->refused_somewhere) != DIAGRAM_NONE;
+		return others != DIAGRAM_NONE;
+	if (packets_and(space, maker->met[PASSAGE_AS_SENT], headers) != DIAGRAM_NONE)
+		return true;
+	return packets_minus(space, others, packets_forget(space, late, FIELD_OUT)) != DIAGRAM_NONE;
 }
 
 static void make_row(struct row_maker *maker, struct reach_interfaces *out, const struct reach_place *place,
@@ -434,7 +440,9 @@ static void make_row(struct row_maker *maker, struct reach_interfaces *out, cons
 {
 	struct reach_row row = {.what = *what}, limited;
 
-	if (what->certain && depends_on_choice(maker, what)) {
+	if (what->kind == EXPOSURE_TRANSLATED)
+		find_translations(maker, &row);
+	if (what->certain && may_end_elsewhere(maker, what)) {
 		row.what.certain = false;
 		add_row(maker, out, place, &row);
 		return;
@@ -457,9 +465,10 @@ void reach_rows_make(struct reach_interfaces *out, struct packet_space *space, c
 	exposure_make(&exposure, space, journey, place->entered);
 	merge_rows(space, &exposure);
 	maker.opening = opening(space);
-	maker.refused_somewhere = wherever_made(space, journey->dropped[PASSAGE_TRANSLATED]);
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
+		maker.met[passage] = packets_or(space, journey->accepted[passage], journey->dropped[passage]);
 		out->accepted[passage] = journey->accepted[passage];
+		out->dropped[passage] = journey->dropped[passage];
 		out->certain[passage] = journey_certain(space, journey, (enum passage)passage);
 		maker.refused[passage] = journey_anyhow(space, journey->dropped, (enum passage)passage);
 	}
