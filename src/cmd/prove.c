@@ -5,6 +5,7 @@
 #include <peerwall/plan.h>
 #include <peerwall/proof.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 static const struct check_snapshot *find_snapshot(const struct check_input *input, enum family family, size_t *count)
@@ -73,13 +74,27 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 	return true;
 }
 
-/* Interfaces that are claimed twice are an error of their own; what would be applied then nobody knows. */
-static bool are_disjoint(const struct unit_list *units)
+static int compare_names(const void *left, const void *right)
 {
-	for (size_t i = 0; i < units->items.len; i++)
-		for (size_t j = 0; j < i; j++)
-			if (interface_names_overlap(units->items.data[i].interface, units->items.data[j].interface))
-				return false;
+	return strcmp(*(const char *const *)left, *(const char *const *)right);
+}
+
+/*
+ * Interfaces that are claimed twice are an error of their own; what would be applied then nobody knows. All names that
+ * begin with a pattern's stem stand together when sorted, and the pattern among them: so if any two overlap, two
+ * neighbours do.
+ */
+static bool are_disjoint(const struct unit_list *units, struct arena *arena)
+{
+	size_t count = units->items.len;
+	const char **names = arena_alloc(arena, count * sizeof *names);
+
+	for (size_t i = 0; i < count; i++)
+		names[i] = units->items.data[i].interface;
+	qsort(names, count, sizeof *names, compare_names);
+	for (size_t i = 1; i < count; i++)
+		if (interface_names_overlap(names[i - 1], names[i]))
+			return false;
 	return true;
 }
 
@@ -98,7 +113,7 @@ void prove(struct check_input *input, const struct host *host, bool always, stru
 		vec_each(unit, &own.items)
 			vec_push(arena, &units.items, *unit);
 	}
-	if (!are_disjoint(&units))
+	if (!are_disjoint(&units, arena))
 		return;
 	for (int family = 0; family < FAMILY_COUNT; family++)
 		if (always || find_snapshot(input, (enum family)family, &count))
