@@ -102,10 +102,11 @@ static struct rewriting netmap_address(struct packet_space *space, const struct 
 static struct translation apply(struct packet_space *space, uint32_t packets, struct rewriting address,
 				struct rewriting port)
 {
+	/* First together: the two are small, which the packets need not be. */
+	uint32_t relation = packets_and(space, address.relation, port.relation);
 	struct translation translation;
 
-	translation.made = packets_and(space, packets_forget(space, packets, FIELD_OUT), address.relation);
-	translation.made = packets_and(space, translation.made, port.relation);
+	translation.made = packets_and(space, packets_forget(space, packets, FIELD_OUT), relation);
 	translation.same = packets_and(space, packets, packets_and(space, address.same, port.same));
 	if (address.certain && port.certain)
 		translation.made = packets_minus(space, translation.made,
