@@ -27,8 +27,8 @@ struct exposure_row {
 	bool certain;          /* false: unless a rule that is understood only in part takes hold of it */
 	uint32_t outs;         /* of FIELD_OUT; the host alone if it is the kind HOST, or translated to the host */
 	uint32_t types;        /* of FIELD_TYPE: of the destination as it was sent */
-	uint32_t sources;      /* of FIELD_SRC; DIAGRAM_ALL: every one that there can be */
 	/* As sent; with or without what can be none of the kind, so that they are told in few words. */
+	uint32_t sources;      /* of FIELD_SRC */
 	uint32_t destinations; /* of FIELD_DST */
 	uint32_t services;     /* of FIELD_PROTOCOL, FIELD_DPORT and FIELD_ICMP */
 	/* TRANSLATED only. */

@@ -11,14 +11,12 @@ struct laying_out {
 	struct packet_space *space;
 	struct exposure *out;
 	uint32_t entered;
-	uint32_t sources; /* all that there are */
-	uint32_t never; /* services that no packet of the journey has */
+	uint32_t no_sources; /* that none of them has */
+	uint32_t never;      /* services that no packet of the journey has */
 };
 
-static void add_row(struct laying_out *laying, struct exposure_row *row)
+static void add_row(struct laying_out *laying, const struct exposure_row *row)
 {
-	if (packets_minus(laying->space, laying->sources, row->sources) == DIAGRAM_NONE)
-		row->sources = DIAGRAM_ALL;
 	if (laying->out->rows.len >= EXPOSURE_ROWS_MAX)
 		laying->out->cut = true;
 	else
@@ -119,45 +117,101 @@ static size_t count_prefixes(struct packet_space *space, uint32_t addresses, enu
 	return prefixes.items.len;
 }
 
-/* The same for what can be no destination of these types and ways. */
+/* With or without what is never there, whichever is told in fewer words. */
+static uint32_t rounded_addresses(struct packet_space *space, uint32_t addresses, uint32_t never, enum field field)
+{
+	uint32_t filled = packets_or(space, addresses, never);
+
+	if (filled == addresses || filled == DIAGRAM_ALL)
+		return filled;
+	return count_prefixes(space, packets_minus(space, DIAGRAM_ALL, filled), field) * 2 <=
+			       count_prefixes(space, addresses, field) ?
+		       filled :
+		       addresses;
+}
+
+/* There are destinations that cannot be of these types and take these ways. */
 static uint32_t rounded_destinations(struct laying_out *laying, const struct exposure_row *row, uint32_t destinations)
 {
 	struct packet_space *space = laying->space;
-	uint32_t those = packets_and(space, laying->entered, row->types), filled;
+	uint32_t those = packets_and(space, laying->entered, row->types);
 
 	if (row->kind != EXPOSURE_TRANSLATED)
 		those = packets_and(space, those, row->outs);
 	those = packets_project(space, those, FIELD_BIT(FIELD_DST));
-	filled = packets_or(space, destinations, packets_minus(space, DIAGRAM_ALL, those));
-	if (filled == destinations || filled == DIAGRAM_ALL)
-		return filled;
-	return count_prefixes(space, packets_minus(space, DIAGRAM_ALL, filled), FIELD_DST) <
-			       count_prefixes(space, destinations, FIELD_DST) ?
-		       filled :
-		       destinations;
+	return rounded_addresses(space, destinations, packets_minus(space, DIAGRAM_ALL, those), FIELD_DST);
+}
+
+static uint32_t rounded_sources(struct laying_out *laying, uint32_t sources)
+{
+	return rounded_addresses(laying->space, sources, laying->no_sources, FIELD_SRC);
 }
 
 /* ---- as sent ---- */
 
+static void add_sent_row(struct laying_out *laying, const struct exposure_row *begun, uint32_t destinations,
+			 uint32_t sources, uint32_t services)
+{
+	struct exposure_row row = *begun;
+
+	row.destinations = rounded_destinations(laying, &row, destinations);
+	row.sources = rounded_sources(laying, sources);
+	row.services = rounded(laying, services);
+	add_row(laying, &row);
+}
+
+/* What the same sources may reach: services, each with all destinations that have it. */
+struct reached {
+	uint32_t sources;
+	struct together_list list; /* destinations in the place of sources */
+};
+
+struct reached_list {
+	VEC(struct reached) items;
+};
+
+static struct together_list *reached_by(struct reached_list *list, struct packet_space *space, uint32_t sources)
+{
+	vec_each(reached, &list->items)
+		if (reached->sources == sources)
+			return &reached->list;
+	vec_push(space->arena, &list->items, (struct reached){.sources = sources});
+	return &list->items.data[list->items.len - 1].list;
+}
+
+static void add_reached(struct laying_out *laying, const struct exposure_row *begun, struct reached_list *list)
+{
+	vec_each(reached, &list->items) {
+		merge_same_sources(&reached->list, laying->space);
+		vec_each(item, &reached->list.items)
+			add_sent_row(laying, begun, item->sources, reached->sources, item->services);
+	}
+}
+
+/* Few destinations are grouped as sources are; of many each has rows of its own. */
 static void add_destinations(struct laying_out *laying, const struct exposure_row *begun, uint32_t packets)
 {
 	struct packet_classes classes;
+	struct reached_list reached = {0};
+	bool few;
 
 	packets_classify(&classes, laying->space, packets, FIELD_DST);
+	few = classes.items.len <= KINDS_MAX;
 	vec_each(class, &classes.items) {
 		struct together_list list;
-		struct exposure_row row = *begun;
 
-		row.destinations = rounded_destinations(laying, &row, class->values);
 		tell_apart(&list, laying->space, class->rest);
 		vec_each(item, &list.items) {
-			row.sources = item->sources;
-			row.services = rounded(laying, item->services);
-			add_row(laying, &row);
+			if (few && reached.items.len <= KINDS_MAX)
+				join(reached_by(&reached, laying->space, item->sources), laying->space, class->values,
+				     item->services);
+			else
+				add_sent_row(laying, begun, class->values, item->sources, item->services);
 		}
 		if (laying->out->cut)
 			return;
 	}
+	add_reached(laying, begun, &reached);
 }
 
 static void add_types(struct laying_out *laying, const struct exposure_row *begun, uint32_t packets)
@@ -212,6 +266,7 @@ static void add_translated_row(struct laying_out *laying, struct exposure_row *r
 	row->types = packets_project(space, packets, FIELD_BIT(FIELD_TYPE));
 	row->destinations = rounded_destinations(laying, row, packets_project(space, packets, FIELD_BIT(FIELD_DST)));
 	row->services = rounded(laying, row->services);
+	row->sources = rounded_sources(laying, row->sources);
 	add_row(laying, row);
 }
 
@@ -334,7 +389,7 @@ void exposure_make(struct exposure *out, struct packet_space *space, const struc
 		unsure[passage] = packets_minus(space, accepted, sure[passage]);
 		travelled = packets_or(space, travelled, packets_project(space, either, EXPOSURE_SERVICE_FIELDS));
 	}
-	laying.sources = packets_project(space, entered, FIELD_BIT(FIELD_SRC));
+	laying.no_sources = packets_minus(space, DIAGRAM_ALL, packets_project(space, entered, FIELD_BIT(FIELD_SRC)));
 	laying.never = packets_minus(space, DIAGRAM_ALL, travelled);
 	for (int certain = 1; certain >= 0; certain--) {
 		add_as_sent(&laying, (certain ? sure : unsure)[PASSAGE_AS_SENT], certain);

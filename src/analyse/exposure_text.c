@@ -150,7 +150,7 @@ void exposure_add_addresses(struct strbuf *out, struct packet_space *space, uint
 	addr_set_prefixes(space->arena, &set, &those);
 	packets_values(&set, space, packets_minus(space, DIAGRAM_ALL, addresses), field);
 	addr_set_prefixes(space->arena, &set, &others);
-	if (others.items.len < those.items.len) {
+	if (others.items.len * 2 <= those.items.len) {
 		strbuf_adds(out, "all but ");
 		shown = &others;
 	}

@@ -147,8 +147,8 @@ START_TEST(shows_translations)
 		   "*filter\n" HOOKS "-A FORWARD -o docker0 -j ACCEPT\n"
 		   "-A INPUT -p tcp -m tcp --dport 22 -m conntrack --ctstate DNAT -j ACCEPT\nCOMMIT\n",
 		   "other",
-		   "forwarded anything but tcp 9999 from any to all but 198.51.100.1 by docker0\n"
-		   "forwarded anything but tcp 8443, tcp 9999, udp 53 from any to 198.51.100.1 by docker0\n"
+		   "forwarded anything but tcp 8443, tcp 9999, udp 53 from any to any by docker0\n"
+		   "forwarded tcp 8443, udp 53 from any to all but 198.51.100.1 by docker0\n"
 		   "translated tcp 9999 from any to any as any port 22 by this host\n"
 		   "translated tcp 8080 from any to any as 172.17.0.2 port 80 by docker0\n"
 		   "translated tcp 8443 from any to 198.51.100.1 as 172.17.0.2 port 443 by docker0\n"
