@@ -46,6 +46,7 @@ struct check_input {
 	const struct sources *sources;
 	VEC(const struct policy *) policies;
 	VEC(struct check_snapshot) snapshots; /* any number of each family; none: the checks that need one do not run */
+	bool installed;                       /* the rules are looked at as they are, not as the policies would make them */
 	bool proof_was_tried, tests_run;      /* by the proof, whose findings are in the list already */
 	struct suppressed_list *suppressed;   /* where these are recorded; NULL if nobody asks */
 };

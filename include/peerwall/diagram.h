@@ -57,5 +57,7 @@ uint32_t diagram_forget(struct diagrams *diagrams, uint32_t a, uint32_t cube);
 bool diagram_holds(const struct diagrams *diagrams, uint32_t a, const bool *vector);
 /* How many vectors over all variables. */
 double diagram_count(struct diagrams *diagrams, uint32_t a);
+/* Which part of all vectors; for small sets in large contexts. */
+double diagram_share(const struct diagrams *diagrams, uint32_t a);
 
 #endif

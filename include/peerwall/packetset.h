@@ -85,6 +85,8 @@ void packet_space_mention(struct packet_space *space, enum field field, addr_num
 void packet_space_mention_mapping(struct packet_space *space, const struct address_mapping *mapping);
 void packet_space_mention_interface(struct packet_space *space, const char *name);
 void packet_space_close(struct packet_space *space);
+/* Forgets all sets there were, and gives their memory back. */
+void packet_space_clear(struct packet_space *space);
 void packet_space_free(struct packet_space *space);
 bool packet_space_gave_up(const struct packet_space *space);
 

@@ -24,8 +24,9 @@ struct proof_policies {
 
 struct proof_input {
 	struct proof_policies policies;
-	const struct ruleset *applied; /* one family's, as they would be with the policies applied */
+	const struct ruleset *applied; /* one family's, mostly as they would be with the policies applied */
 	const struct host *host;       /* what is known of it; may be nothing */
+	bool as_they_are;              /* what others may add to raw, nat and filter is not asked for */
 	bool nat_first;                /* nat's INPUT comes before security's: not so with the legacy tables */
 };
 

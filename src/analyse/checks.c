@@ -56,6 +56,13 @@ static const struct check checks[] = {
 	{CODE_PROVED, SEVERITY_NOTE, CHECK_NEEDS_POLICY, false, NULL},
 	{CODE_ASSUMED, SEVERITY_NOTE, CHECK_NEEDS_POLICY, false, NULL},
 	{CODE_DIVERTED, SEVERITY_NOTE, CHECK_NEEDS_SNAPSHOT, false, NULL},
+	/* Found in rules as they are, on demand. */
+	{CODE_IMPOSSIBLE_RULE, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_SHADOWED_RULE, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_COVERED_RULE, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_UNREACHED_CHAIN, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_REDUNDANT_RULE, SEVERITY_WARNING, CHECK_NEEDS_SNAPSHOT, true, NULL},
+	{CODE_EXPOSURE, SEVERITY_NOTE, CHECK_NEEDS_SNAPSHOT, true, NULL},
 };
 #define CHECK_COUNT (sizeof checks / sizeof *checks)
 
@@ -268,6 +275,9 @@ static const struct comment *comment_for(struct comments *comments, const struct
 /* Could the check have found anything in this run? */
 static bool has_run(const struct check_run *run, const struct check *check)
 {
+	/* Of rules as they are, what nothing can match is told elsewhere, and more of it. */
+	if (run->input->installed && (check->code == CODE_DEAD_RULE || check->code == CODE_UNREACHABLE_RULE))
+		return false;
 	return check->run && !run->blind && check_is_on(run, check->code) &&
 	       (check->need == CHECK_NEEDS_POLICY || run->input->snapshots.len);
 }

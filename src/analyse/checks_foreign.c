@@ -254,8 +254,7 @@ static bool ports_exclude_each_other(const struct rule *rule)
 	return false;
 }
 
-/* Why the rule can never match, or NULL. `hooks` are those that lead to its chain. */
-static const char *why_dead(const struct rule *rule, unsigned hooks)
+const char *rule_why_dead(const struct rule *rule, unsigned hooks)
 {
 	const unsigned leaving = 1u << HOOK_OUTPUT | 1u << HOOK_POSTROUTING;
 	const unsigned arriving = 1u << HOOK_PREROUTING | 1u << HOOK_INPUT;
@@ -283,7 +282,7 @@ void check_dead_rule(struct check_run *run)
 
 			for (size_t i = 0; i < table->chains.len; i++)
 				vec_each(rule, &table->chains.data[i].rules) {
-					const char *reason = why_dead(rule, index->reach[id].hooks[i]);
+					const char *reason = rule_why_dead(rule, index->reach[id].hooks[i]);
 
 					if (reason)
 						diag_add(run->diags, CODE_DEAD_RULE, rule->span,

@@ -116,6 +116,9 @@ bool rule_is_plain_refusal(const struct rule *rule);
  */
 bool rule_ports(const struct rule *rule, struct port_list *out);
 
+/* Why the rule can never match, in words, or NULL. `hooks` are those that lead to its chain. checks_foreign.c */
+const char *rule_why_dead(const struct rule *rule, unsigned hooks);
+
 /* ---- the checks, by file ---- */
 
 /* checks_policy.c */

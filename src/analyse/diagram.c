@@ -242,3 +242,64 @@ double diagram_count(struct diagrams *diagrams, uint32_t a)
 		result *= 2;
 	return result;
 }
+
+/* Shares of the nodes that were seen, by open addressing; a power of two, at most half full. */
+struct share_table {
+	struct { uint32_t node; double share; } *slots;
+	uint32_t mask, count;
+};
+
+static uint32_t share_slot(const struct share_table *table, uint32_t node)
+{
+	uint32_t slot = hash(node, 0, 0) & table->mask;
+
+	while (table->slots[slot].node && table->slots[slot].node != node)
+		slot = (slot + 1) & table->mask;
+	return slot;
+}
+
+static void share_keep(struct share_table *table, uint32_t node, double share)
+{
+	struct share_table old = *table;
+	uint32_t slot;
+
+	if (!old.slots || old.count * 2 > old.mask) {
+		table->mask = old.slots ? old.mask * 2 + 1 : 63;
+		table->slots = checked_realloc(NULL, ((size_t)table->mask + 1) * sizeof *table->slots);
+		memset(table->slots, 0, ((size_t)table->mask + 1) * sizeof *table->slots);
+		for (uint32_t i = 0; old.slots && i <= old.mask; i++)
+			if (old.slots[i].node)
+				table->slots[share_slot(table, old.slots[i].node)] = old.slots[i];
+		free(old.slots);
+	}
+	slot = share_slot(table, node);
+	table->slots[slot].node = node;
+	table->slots[slot].share = share;
+	table->count++;
+}
+
+static double share_of(const struct diagrams *diagrams, uint32_t a, struct share_table *table)
+{
+	double share;
+	uint32_t slot;
+
+	if (a <= DIAGRAM_ALL)
+		return a;
+	if (table->slots) {
+		slot = share_slot(table, a);
+		if (table->slots[slot].node)
+			return table->slots[slot].share;
+	}
+	share = (share_of(diagrams, diagrams->nodes[a].low, table) + share_of(diagrams, diagrams->nodes[a].high, table)) / 2;
+	share_keep(table, a, share);
+	return share;
+}
+
+double diagram_share(const struct diagrams *diagrams, uint32_t a)
+{
+	struct share_table table = {0};
+	double share = share_of(diagrams, a, &table);
+
+	free(table.slots);
+	return share;
+}

@@ -217,6 +217,14 @@ void packet_space_free(struct packet_space *space)
 	diagrams_free(&space->diagrams);
 }
 
+void packet_space_clear(struct packet_space *space)
+{
+	unsigned variables = space->diagrams.variables;
+
+	diagrams_free(&space->diagrams);
+	diagrams_init(&space->diagrams, variables, PACKET_NODES_MAX);
+}
+
 bool packet_space_gave_up(const struct packet_space *space)
 {
 	return space->diagrams.gave_up;

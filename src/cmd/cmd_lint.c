@@ -4,6 +4,7 @@
 #include "prove.h"
 
 #include <peerwall/checks.h>
+#include <peerwall/installed.h>
 #include <peerwall/report.h>
 
 #include <stdio.h>
@@ -11,6 +12,7 @@
 
 static const char help[] =
 	"usage: peerwall lint [OPTION...] POLICY... [--snapshot FILE]...\n"
+	"       peerwall lint --installed [OPTION...] [POLICY...] --snapshot FILE...\n"
 	"\n"
 	"Looks for what is wrong or likely not meant in policies, alone and beside the rules of a host, which\n"
 	"iptables-save and ip6tables-save have written to files. With these it also proves that, once applied, exactly\n"
@@ -21,6 +23,9 @@ static const char help[] =
 	"      --snapshot4 FILE, --snapshot6 FILE   the same, where FILE does not show its family\n"
 	"      --host FILE        what `ip -j addr`, `ip -j route show table all` and `ip -j rule` print; may be repeated. The\n"
 	"                         proof is for that host then, and else for hosts with any addresses and routes\n"
+	"      --installed        look at the rules as they are: those that nothing ever hits, those that could be left out,\n"
+	"                         and what gets in by each interface. A policy is held against them as they are, not as they\n"
+	"                         would be with it applied\n"
 	"      --format FORMAT    text, json (docs/json.md) or sarif (SARIF 2.1.0)\n"
 	"  -W NAME, -W no-NAME    switch a check on or off, by its name or number; all and no-all are all of them\n"
 	"      --error NAME       what this check finds is an error; all: every warning is one\n"
@@ -40,6 +45,7 @@ static const char help[] =
 	"  peerwall lint wg1.pw\n"
 	"  iptables-save >host.v4; ip6tables-save >host.v6\n"
 	"  peerwall lint wg1.pw --snapshot4 host.v4 --snapshot6 host.v6\n"
+	"  peerwall lint --installed --snapshot host.v4\n"
 	"  peerwall lint --error all --format sarif *.pw >peerwall.sarif\n";
 
 struct snapshot_argument {
@@ -51,6 +57,7 @@ struct lint_options {
 	struct check_settings settings;
 	enum report_format format;
 	bool list;
+	bool installed;
 	bool quiet;
 	bool standard_input; /* somebody reads it already */
 	VEC(const char *) policies;
@@ -60,13 +67,13 @@ struct lint_options {
 
 /* ---- the command line ---- */
 
-enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_HOST, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR, FLAG_LIST, FLAG_PROVE,
-       FLAG_PARAMETER, FLAG_QUIET, FLAG_COLOR };
+enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_HOST, FLAG_INSTALLED, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR,
+       FLAG_LIST, FLAG_PROVE, FLAG_PARAMETER, FLAG_QUIET, FLAG_COLOR };
 
 static const struct flag flags[] = {
 	[FLAG_SNAPSHOT] = {"snapshot", 0, true},     [FLAG_SNAPSHOT4] = {"snapshot4", 0, true},
 	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_HOST] = {"host", 0, true},
-	[FLAG_FORMAT] = {"format", 0, true},
+	[FLAG_INSTALLED] = {"installed", 0, false},  [FLAG_FORMAT] = {"format", 0, true},
 	[FLAG_SWITCH] = {NULL, 'W', true},           [FLAG_ERROR] = {"error", 0, true},
 	[FLAG_LIST] = {"list-checks", 0, false},     [FLAG_PROVE] = {"prove", 0, false},
 	[FLAG_PARAMETER] = {NULL, 'D', true},        [FLAG_QUIET] = {"quiet", 'q', false},
@@ -125,6 +132,9 @@ static int take_flag(int flag, const char *value, struct lint_options *options, 
 			return EXIT_USAGE;
 		vec_push(&input->arena, &options->hosts, value);
 		return EXIT_FINE;
+	case FLAG_INSTALLED:
+		options->installed = true;
+		return EXIT_FINE;
 	case FLAG_FORMAT:
 		if (!report_format_find(value, &options->format))
 			return usage_error(&cmd_lint, "--format takes text, json or sarif, not '%s'", value);
@@ -171,9 +181,13 @@ static int take_arguments(struct lint_options *options, struct input *input, int
 		status = claim_input(options, value);
 		vec_push(&input->arena, &options->policies, value);
 	}
-	if (status == EXIT_FINE && !options->list && !options->policies.len)
-		return usage_error(&cmd_lint, "there is no policy to check");
-	return status;
+	if (status != EXIT_FINE || options->list)
+		return status;
+	if (options->installed && !options->snapshots.len)
+		return usage_error(&cmd_lint, "--installed looks at the rules of a --snapshot, and there is none");
+	if (!options->installed && !options->policies.len)
+		return usage_error(&cmd_lint, "there is no policy to check; --installed looks at a snapshot alone");
+	return EXIT_FINE;
 }
 
 /* ---- the list of checks ---- */
@@ -204,10 +218,28 @@ static int exit_code(const struct diags *diags)
 	return checks_only_conflicts(diags) ? EXIT_CONFLICT : EXIT_POLICY;
 }
 
+/* Where routes are not known, rules may tell where their networks are. */
+static void judge_installed(const struct check_input *checked, const struct host *host, struct diags *diags)
+{
+	size_t limit = diags->limit;
+
+	/* The limit is there for what broken files say over and over. */
+	diags->limit = 0;
+	vec_each(snapshot, &checked->snapshots) {
+		struct host known = *host;
+		struct installed_exposure exposure = {snapshot->ruleset, &known, snapshot->backend != CHECK_BACKEND_LEGACY};
+
+		host_infer(&known, snapshot->ruleset);
+		installed_check_rules(snapshot->ruleset, diags);
+		installed_tell_exposure(&exposure, diags);
+	}
+	diags->limit = limit;
+}
+
 static int lint(const struct lint_options *options, struct input *input)
 {
 	struct suppressed_list suppressed = {0};
-	struct check_input checked = {.sources = &input->sources, .suppressed = &suppressed};
+	struct check_input checked = {.sources = &input->sources, .suppressed = &suppressed, .installed = options->installed};
 	struct report report = {
 		.diags = &input->diags,
 		.sources = &input->sources,
@@ -229,6 +261,8 @@ static int lint(const struct lint_options *options, struct input *input)
 	if (input_use_snapshots(input, &cmd_lint, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
 	prove(&checked, &input->host, options->settings.prove, &input->arena, &input->diags);
+	if (options->installed)
+		judge_installed(&checked, &input->host, &input->diags);
 	checks_run(&checked, &options->settings, &input->diags);
 	report.exit_code = exit_code(&input->diags);
 	report_write(&text, &report, options->format);

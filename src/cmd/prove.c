@@ -60,7 +60,11 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 		proof.nat_first = snapshot->backend != CHECK_BACKEND_LEGACY;
 	none = arena_alloc(arena, sizeof *none);
 	ruleset_init(none, family, arena);
-	apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
+	proof.as_they_are = input->installed;
+	if (proof.as_they_are && snapshot)
+		*applied = *snapshot->ruleset;
+	else
+		apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
 	proof.applied = applied;
 	outcome = proof_run(&proof, arena, diags);
 	if (outcome == PROOF_GIVES_UP) {
@@ -104,7 +108,7 @@ void prove(struct check_input *input, const struct host *host, bool always, stru
 	bool done = true;
 	size_t count;
 
-	if (diags->errors || (!always && !input->snapshots.len))
+	if (diags->errors || !input->policies.len || (!always && !input->snapshots.len))
 		return;
 	vec_each(policy, &input->policies) {
 		struct unit_list own;

@@ -1,0 +1,184 @@
+#include "checks_run.h"
+#include "installed_judge.h"
+#include "rule_effect.h"
+
+#include <peerwall/lower.h>
+
+#include <string.h>
+
+#define JUMPS_SHOWN 4
+
+/* ---- words ---- */
+
+static const char *deed(const struct rule *rule)
+{
+	switch (rule_effect(rule)) {
+	case EFFECT_ACCEPT:
+		return "accepts";
+	case EFFECT_DROP:
+		return rule->target.kind == TARGET_DROP ? "drops" : "refuses";
+	case EFFECT_RETURN:
+		return "sends back";
+	case EFFECT_GOTO:
+		return "sends elsewhere";
+	default:
+		return "rewrites";
+	}
+}
+
+static void label_rule(struct judge *judge, struct diag *diag, const struct blamed *blamed)
+{
+	diag_label(judge->diags, diag, blamed->rule->span, "in %s %s, this rule %s %s of it",
+		   table_names[judge->survey.table->id], blamed->chain->name, deed(blamed->rule),
+		   blamed->whole ? "all" : "a part");
+}
+
+static void label_blame(struct judge *judge, struct diag *diag, const struct rule_record *record)
+{
+	for (size_t i = 0; i < record->blamed_count; i++)
+		label_rule(judge, diag, &record->blamed[i]);
+	if (record->blamed_more)
+		diag_label(judge->diags, diag, SPAN_NONE, "and %zu more rule%s", record->blamed_more,
+			   record->blamed_more == 1 ? "" : "s");
+}
+
+/* ---- chains ---- */
+
+static bool leads_to(const struct rule *rule, const char *name)
+{
+	return !rule->opaque && (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO) &&
+	       strcmp(rule->target.chain, name) == 0;
+}
+
+/* How many there are. A label for each of the first, with these words. */
+static size_t label_jumps(struct judge *judge, struct diag *diag, const char *name, bool hit_ones, const char *words)
+{
+	size_t count = 0;
+
+	vec_each(record, &judge->records) {
+		if (!leads_to(record->rule, name) || record->hit != hit_ones)
+			continue;
+		if (count++ < JUMPS_SHOWN)
+			diag_label(judge->diags, diag, record->rule->span, "%s", words);
+	}
+	if (count > JUMPS_SHOWN)
+		diag_label(judge->diags, diag, SPAN_NONE, "and %zu more that lead there", count - JUMPS_SHOWN);
+	return count;
+}
+
+static bool is_led_to(const struct judge *judge, const char *name)
+{
+	vec_each(record, &judge->records)
+		if (leads_to(record->rule, name))
+			return true;
+	return false;
+}
+
+/* Our own are orphan-chain's to tell. */
+static void report_chain(struct judge *judge, const struct chain *chain)
+{
+	bool led_to;
+	struct diag *diag;
+
+	if (own_chain_interface(judge->diags->arena, chain->name))
+		return;
+	led_to = is_led_to(judge, chain->name);
+	diag = diag_add(judge->diags, CODE_UNREACHED_CHAIN, chain->span, "no packet ever comes into this chain: %s",
+			led_to ? "none of the rules that lead to it is ever hit" : "no rule leads to it");
+	label_jumps(judge, diag, chain->name, false, "this leads to it");
+}
+
+/* ---- rules ---- */
+
+static void report_impossible(struct judge *judge, const struct rule_record *record)
+{
+	const struct chain_record *chain = &judge->chains[record->chain - judge->survey.table->chains.data];
+	const char *reason = rule_why_dead(record->rule, chain->hooks);
+	struct diag *diag;
+
+	if (record->possible) {
+		diag = diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span,
+				"nothing that this rule matches ever comes into its chain");
+		label_jumps(judge, diag, record->chain->name, true, "only what the rule does not match is sent there");
+		return;
+	}
+	diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span, "no packet of %s %s can match this rule%s%s",
+		 table_names[judge->survey.table->id], record->chain->name, reason ? ": " : "", reason ? reason : "");
+}
+
+static void report_dead(struct judge *judge, const struct rule_record *record)
+{
+	struct diag *diag;
+
+	if (!record->possible || (!record->came && record->uncovered)) {
+		report_impossible(judge, record);
+		return;
+	}
+	diag = record->different ?
+		       diag_add(judge->diags, CODE_SHADOWED_RULE, record->rule->span,
+				"no packet ever comes as far as this rule: earlier ones take everything that it matches") :
+		       diag_add(judge->diags, CODE_COVERED_RULE, record->rule->span,
+				"this rule could be left out: earlier ones do the same with everything that it matches");
+	label_blame(judge, diag, record);
+}
+
+static void report_redundant(struct judge *judge, const struct rule_record *record)
+{
+	const char *does = deed(record->rule);
+	struct diag *diag = diag_add(judge->diags, CODE_REDUNDANT_RULE, record->rule->span,
+				     "this rule could be left out: what it %s would be treated the same without it", does);
+
+	if (!record->heir.chain)
+		return;
+	if (record->heir.rule)
+		diag_label(judge->diags, diag, record->heir.rule->span, "this rule %s it as well, or a part of it", does);
+	else
+		diag_label(judge->diags, diag, record->heir.chain->span, "the policy %s it as well", does);
+}
+
+/* ---- lines ---- */
+
+/* "-s A,B" are several rules of one line: the line is of no use if none of them is. */
+static size_t line_end(const struct judge *judge, size_t from)
+{
+	const struct rule_record *first = &judge->records.data[from];
+	size_t end = from + 1;
+
+	while (first->rule->span.lo && end < judge->records.len && judge->records.data[end].chain == first->chain &&
+	       judge->records.data[end].rule->span.lo == first->rule->span.lo)
+		end++;
+	return end;
+}
+
+static void report_line(struct judge *judge, size_t from, size_t end)
+{
+	bool dead = true, redundant = true;
+
+	for (size_t i = from; i < end; i++) {
+		dead = dead && !judge->records.data[i].hit;
+		redundant = redundant && judge->records.data[i].standing;
+	}
+	if (dead)
+		report_dead(judge, &judge->records.data[from]);
+	else if (redundant)
+		report_redundant(judge, &judge->records.data[from]);
+}
+
+void judge_report(struct judge *judge)
+{
+	const struct table *table = judge->survey.table;
+
+	for (size_t c = 0; c < table->chains.len; c++) {
+		const struct chain *chain = &table->chains.data[c];
+		size_t first = judge->chains[c].first, end;
+
+		if (chain->rules.len && !judge->chains[c].entered) {
+			report_chain(judge, chain);
+			continue;
+		}
+		for (size_t i = first; i < first + chain->rules.len; i = end) {
+			end = line_end(judge, i);
+			report_line(judge, i, end);
+		}
+	}
+}
