@@ -21,6 +21,7 @@ struct journey {
 	uint32_t accepted[PASSAGE_COUNT];
 	uint32_t dropped[PASSAGE_COUNT]; /* before nat: as sent */
 	struct event_list events;        /* in the order in which packets meet them */
+	unsigned steps;                  /* rules looked at */
 	bool gave_up;
 };
 

@@ -59,7 +59,6 @@ static void see_blurring(void *context, const struct visit *visit)
 	struct blurring *blurring;
 	uint32_t packets;
 
-	telling->steps++;
 	if (!visit->rule || visit->matched.exact || visit->hit == DIAGRAM_NONE)
 		return;
 	blurring = blurring_of(telling, visit->rule);
@@ -216,9 +215,11 @@ static bool tell_interface(struct told *told, struct telling *telling, const cha
 	telling->blurring.len = 0;
 	input.arriving = traverse_arriving(&telling->space, &telling->places);
 	traverse(&journey, &telling->space, &input);
+	telling->steps += journey.steps;
 	if (journey.gave_up || packet_space_gave_up(&telling->space))
 		return false;
-	exposure_make(&exposure, &telling->space, &journey, input.arriving);
+	exposure_make(&exposure, &telling->space, &journey,
+		      traverse_entering(&telling->space, in, input.arriving));
 	if (exposure.cut || packet_space_gave_up(&telling->space))
 		return false;
 	add_lines(told, telling, &exposure);

@@ -17,23 +17,39 @@ static struct rule_record *record_of(struct judge *judge, const struct chain *ch
 
 /* ---- first: what is hit at all ---- */
 
+/* The chain that the rule leads to, or NULL. */
+static struct chain_record *chain_led_to(struct judge *judge, const struct rule *rule)
+{
+	enum rule_effect effect = rule_effect(rule);
+	const char *name = rule->target.chain;
+
+	if (effect != EFFECT_JUMP && effect != EFFECT_GOTO)
+		return NULL;
+	return chain_of(judge, table_find_chain(judge->survey.table, name, strlen(name)));
+}
+
+static void enter(struct chain_record *chain, enum hook hook)
+{
+	chain->entered = true;
+	chain->hooks |= 1u << hook;
+}
+
 static void see_hit(void *context, const struct visit *visit)
 {
 	struct judge *judge = context;
+	struct chain_record *chain;
 	struct rule_record *record;
 
-	judge->steps++;
 	if (!visit->rule)
-		return;
-	chain_of(judge, visit->chain)->entered = true;
-	chain_of(judge, visit->chain)->hooks |= 1u << visit->vantage->hook;
-	if (visit->hit == DIAGRAM_NONE)
 		return;
 	record = record_of(judge, visit->chain, visit->rule);
 	if (!record->hit)
 		record->standing = judge_can_be_redundant(record);
 	record->hit = true;
 	record->standing = record->standing && visit->matched.exact;
+	chain = chain_led_to(judge, visit->rule);
+	if (chain)
+		enter(chain, visit->vantage->hook);
 }
 
 static void find_hits(struct judge *judge)
@@ -43,7 +59,9 @@ static void find_hits(struct judge *judge)
 	vec_each(plan, &judge->survey.plans) {
 		struct survey_walk walk;
 
+		enter(chain_of(judge, plan->chain), plan->chain->hook);
 		table_survey_walk(&walk, &judge->survey, plan, &visitor);
+		judge->steps += walk.steps;
 		judge->stuck |= walk.gave_up || judge->steps > INSTALLED_STEPS_MAX;
 		if (judge->stuck)
 			return;
@@ -80,38 +98,27 @@ static bool takes_away(const struct visit *visit)
 	}
 }
 
-/* What it hits comes into the chain that the rule leads to. */
-static void bring(struct judge *judge, const struct visit *visit)
-{
-	enum rule_effect effect = rule_effect(visit->rule);
-	const struct table *table = judge->survey.table;
-	const char *name = visit->rule->target.chain;
-	struct chain_record *chain;
-
-	if (effect != EFFECT_JUMP && effect != EFFECT_GOTO)
-		return;
-	chain = chain_of(judge, table_find_chain(table, name, strlen(name)));
-	chain->brought = packets_or(&judge->survey.space, chain->brought, visit->hit);
-}
-
 static void see_reason(void *context, const struct visit *visit)
 {
 	struct judge *judge = context;
 	struct packet_space *space = &judge->survey.space;
 	struct takings *takings = &judge->takings;
+	struct chain_record *chain;
 	struct rule_record *record;
 
-	judge->steps++;
 	if (!visit->rule)
 		return;
-	if (visit->hit != DIAGRAM_NONE)
-		bring(judge, visit);
-	if (visit->hit != DIAGRAM_NONE && judge->dead.len && takes_away(visit))
+	if (judge->dead.len && takes_away(visit))
 		vec_push(&takings->arena, &takings->items, (struct taking){visit->chain, visit->rule, visit->hit});
 	chain_of(judge, visit->chain)->taken_until = takings->items.len;
 	record = record_of(judge, visit->chain, visit->rule);
 	if (record->standing)
 		record->hit_now = packets_or(space, record->hit_now, visit->hit);
+	chain = chain_led_to(judge, visit->rule);
+	if (!chain)
+		return;
+	chain->brought = packets_or(space, chain->brought, visit->hit);
+	chain->taken_until = takings->items.len;
 }
 
 static void begin_walk(struct judge *judge)
@@ -136,6 +143,7 @@ static void find_reasons(struct judge *judge)
 			return;
 		begin_walk(judge);
 		table_survey_walk(&walk, &judge->survey, plan, &visitor);
+		judge->steps += walk.steps;
 		chain_of(judge, plan->chain)->brought = walk.begun;
 		vec_each(index, &judge->dead)
 			judge_explain(judge, &judge->records.data[*index], &walk);

@@ -312,5 +312,6 @@ void table_survey_walk(struct survey_walk *out, struct table_survey *survey, con
 	out->begun = everything(survey, plan);
 	table_walk_pass(&walk, survey->table->id, plan->chain->hook, out->begun);
 	out->vantage = walk.vantage;
+	out->steps = walk.steps;
 	out->gave_up = walk.gave_up || packet_space_gave_up(&survey->space);
 }

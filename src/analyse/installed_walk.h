@@ -36,6 +36,7 @@ struct table_survey {
 struct survey_walk {
 	uint32_t begun;
 	struct vantage vantage; /* at the end: hops_changed is known then */
+	unsigned steps;         /* rules looked at */
 	bool gave_up;
 };
 

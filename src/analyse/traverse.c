@@ -218,6 +218,7 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 	made = pass_nat(&way, &packets);
 	pass_on(&way, packets, PASSAGE_AS_SENT);
 	pass_on(&way, made, PASSAGE_TRANSLATED);
+	out->steps = way.walk.steps;
 	out->gave_up = way.walk.gave_up;
 }
 
