@@ -165,6 +165,12 @@ check-trace: $(BUILD)/tests/kernel-trace
 check-sets: $(BUILD)/tests/kernel-sets
 	$(Q)tests/kernel/sets.sh $(may_skip)
 
+# `make night-sets NIGHT_SECONDS=28800`: millions of packets.
+NIGHT_SECONDS := 3600
+.PHONY: night-sets
+night-sets: $(BUILD)/tests/kernel-sets
+	$(Q)tests/kernel/night.sh $(NIGHT_SECONDS) $(may_skip)
+
 check-docs: $(BUILD)/peerwall
 	$(Q)tests/docs/run.sh $(BUILD)/peerwall $(may_skip)
 

@@ -332,7 +332,9 @@ static uint32_t types_packets(struct reading *reading, struct type_view view, ui
 	return (reading->space->family == FAMILY_IPV4 ? types_ipv4 : types_ipv6)(reading, view, bits);
 }
 
-#define TYPES_KNOWN                                                                                             	(BIT(ADDRTYPE_UNSPEC) | BIT(ADDRTYPE_UNICAST) | BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_BROADCAST) | 	 BIT(ADDRTYPE_ANYCAST) | BIT(ADDRTYPE_MULTICAST))
+#define TYPES_KNOWN                                                                                     \
+	(BIT(ADDRTYPE_UNSPEC) | BIT(ADDRTYPE_UNICAST) | BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_BROADCAST) | \
+	 BIT(ADDRTYPE_ANYCAST) | BIT(ADDRTYPE_MULTICAST))
 
 static void demand_type(struct reading *reading, const struct option *option)
 {
@@ -450,10 +452,12 @@ static void demand_option(struct reading *reading, const struct option *option)
 	}
 }
 
-static bool is_source_port(const struct option *option)
+static uint32_t one_port(struct reading *reading, const struct option *option)
 {
-	return option->id == OPTION_TCP_SPORT || option->id == OPTION_UDP_SPORT || option->id == OPTION_SCTP_SPORT ||
-	       option->id == OPTION_DCCP_SPORT;
+	bool source = option->id == OPTION_TCP_SPORT || option->id == OPTION_UDP_SPORT ||
+		      option->id == OPTION_SCTP_SPORT || option->id == OPTION_DCCP_SPORT;
+
+	return port_list_packets(reading, source ? FIELD_SPORT : port_of(reading), &option->value.ports);
 }
 
 static bool is_one_negated_port(const struct option *option)
@@ -477,9 +481,7 @@ static void demand_transport(struct reading *reading, const struct match *match)
 		if (negated < 2 || reading->vantage->legacy || !is_one_negated_port(option))
 			demand_option(reading, option);
 		else
-			both = packets_and(reading->space, both,
-					   port_list_packets(reading, is_source_port(option) ? FIELD_SPORT : port_of(reading),
-							     &option->value.ports));
+			both = packets_and(reading->space, both, one_port(reading, option));
 	if (both == DIAGRAM_ALL)
 		return;
 	demand_source(reading, both, true);

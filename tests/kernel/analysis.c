@@ -12,14 +12,17 @@ struct named_range {
 
 /* Everything else is refused before any rule sees it, or behind the rules, for reasons of its own. */
 static const struct named_range good_sources[] = {
-	{FAMILY_IPV4, "1.0.0.0", "126.255.255.255"}, {FAMILY_IPV4, "128.0.0.0", "223.255.255.255"},
+	{FAMILY_IPV4, "1.0.0.0", "126.255.255.255"},
+	{FAMILY_IPV4, "128.0.0.0", "223.255.255.255"},
 	{FAMILY_IPV6, "2000::", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	{FAMILY_IPV6, "fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 };
 /* The groups are those that every host is in. */
 static const struct named_range good_destinations[] = {
-	{FAMILY_IPV4, "1.0.0.0", "126.255.255.255"}, {FAMILY_IPV4, "128.0.0.0", "223.255.255.255"},
-	{FAMILY_IPV4, "224.0.0.1", "224.0.0.1"}, {FAMILY_IPV4, "255.255.255.255", "255.255.255.255"},
+	{FAMILY_IPV4, "1.0.0.0", "126.255.255.255"},
+	{FAMILY_IPV4, "128.0.0.0", "223.255.255.255"},
+	{FAMILY_IPV4, "224.0.0.1", "224.0.0.1"},
+	{FAMILY_IPV4, "255.255.255.255", "255.255.255.255"},
 	{FAMILY_IPV6, "2000::", "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	{FAMILY_IPV6, "fc00::", "fdff:ffff:ffff:ffff:ffff:ffff:ffff:ffff"},
 	{FAMILY_IPV6, "ff02::1", "ff02::1"},
@@ -94,7 +97,8 @@ bool is_ordinary_address(enum family family, addr_number number)
 	return is_good(good_sources, COUNT(good_sources), family, number);
 }
 
-bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type, uint32_t *out)
+bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type,
+		    uint32_t *out)
 {
 	const struct host *host = &analysis->world->host;
 	enum family family = analysis->space.family;
@@ -108,7 +112,8 @@ bool analysis_place(const struct analysis *analysis, addr_number destination, en
 		*type = TYPE_MULTICAST;
 	else if (host_owns(host, &addr))
 		*type = TYPE_LOCAL;
-	else if (host_broadcasts(host, &addr) || (route && route->kind == ROUTE_BROADCAST) || (family == FAMILY_IPV4 && addr.bytes[0] == 255))
+	else if (host_broadcasts(host, &addr) || (route && route->kind == ROUTE_BROADCAST) ||
+		 (family == FAMILY_IPV4 && addr.bytes[0] == 255))
 		*type = TYPE_BROADCAST;
 	else if (route && route->kind == ROUTE_ANYCAST)
 		*type = TYPE_ANYCAST;
@@ -123,13 +128,15 @@ bool analysis_place(const struct analysis *analysis, addr_number destination, en
 }
 
 /* Both fields are cut up at all that the host has, so that the first value of a piece stands for it. */
-static uint32_t pieces_packets(struct analysis *analysis, enum field field, bool (*wanted)(const struct analysis *, addr_number))
+static uint32_t pieces_packets(struct analysis *analysis, enum field field,
+			       bool (*wanted)(const struct analysis *, addr_number))
 {
 	const struct field_atoms *atoms = &analysis->space.fields[field];
 	struct addr_set set = {.family = analysis->space.family};
 
 	for (size_t i = 0; i < atoms->starts.len; i++) {
-		struct addr_range range = {atoms->starts.data[i], i + 1 < atoms->starts.len ? atoms->starts.data[i + 1] - 1 : atoms->last};
+		struct addr_range range = {atoms->starts.data[i],
+					   i + 1 < atoms->starts.len ? atoms->starts.data[i + 1] - 1 : atoms->last};
 
 		if (wanted(analysis, range.lo))
 			addr_set_add(analysis->arena, &set, range);
@@ -164,7 +171,8 @@ static uint32_t sendable_protocols(struct packet_space *space)
 	for (size_t i = 0; i < COUNT(protocols); i++)
 		set = packets_or(space, set, packets_range(space, FIELD_PROTOCOL, protocols[i], protocols[i]));
 	for (size_t i = 0; i < COUNT(plain_protocols); i++)
-		set = packets_or(space, set, packets_range(space, FIELD_PROTOCOL, plain_protocols[i].lo, plain_protocols[i].hi));
+		set = packets_or(space, set,
+				 packets_range(space, FIELD_PROTOCOL, plain_protocols[i].lo, plain_protocols[i].hi));
 	return set;
 }
 
@@ -176,8 +184,9 @@ static void note_visit(void *context, const struct visit *visit)
 
 	if (visit->hit != DIAGRAM_NONE)
 		vec_push(passing->analysis->arena, &passing->takings,
-			 (struct taking){visit->table, visit->vantage->hook, visit->chain, visit->rule, visit->reached, visit->hit,
-					visit->matched.exact, visit->vantage->translated, visit->vantage->resourced});
+			 (struct taking){visit->table, visit->vantage->hook, visit->chain, visit->rule, visit->reached,
+					 visit->hit, visit->matched.exact, visit->vantage->translated,
+					 visit->vantage->resourced});
 }
 
 /* False if it gave up. */
@@ -186,8 +195,14 @@ static bool pass(struct analysis *analysis, int in, enum tracking tracking, uint
 	struct passing *passing = &analysis->passings[in][tracking];
 	struct visitor visitor = {.visit = note_visit, .context = passing};
 	struct traverse_input input = {
-		.ruleset = analysis->rules, .in = analysis->world->interfaces[in], .tracking = tracking, .places = &analysis->places,
-		.arriving = arriving, .scope = TRAVERSE_ALL, .nat_first = world_is_nft(analysis->world), .visitor = &visitor,
+		.ruleset = analysis->rules,
+		.in = analysis->world->interfaces[in],
+		.tracking = tracking,
+		.places = &analysis->places,
+		.arriving = arriving,
+		.scope = TRAVERSE_ALL,
+		.nat_first = world_is_nft(analysis->world),
+		.visitor = &visitor,
 	};
 
 	passing->analysis = analysis;
@@ -221,7 +236,8 @@ bool analysis_make(struct analysis *out, const struct world *world, const struct
 	addresses = packets_and(space, pieces_packets(out, FIELD_SRC, is_sendable_source),
 				pieces_packets(out, FIELD_DST, is_sendable_destination));
 	arriving = traverse_arriving(space, &out->places);
-	out->sendable = packets_and(space, packets_forget_marks(space, arriving), packets_and(space, addresses, sendable_protocols(space)));
+	out->sendable = packets_and(space, packets_forget_marks(space, arriving),
+				    packets_and(space, addresses, sendable_protocols(space)));
 	out->sendable_anyhow = packets_forget(space, out->sendable, FIELD_OUT);
 	for (int in = 0; in < WORLD_ENTRANCES; in++)
 		for (int tracking = 0; tracking < TRACKINGS_WALKED; tracking++)

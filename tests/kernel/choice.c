@@ -59,12 +59,14 @@ static void set_flags(struct packet *packet, const struct packet_space *space, a
 {
 	for (int tries = 0; tries < 20; tries++) {
 		packet->tcp_flags = any_flags(space, flags);
-		if (wanted == TRACKING_UNTRACKED || (packet_first_state(packet) == PACKET_NEW) == (wanted == TRACKING_NEW))
+		if (wanted == TRACKING_UNTRACKED ||
+		    (packet_first_state(packet) == PACKET_NEW) == (wanted == TRACKING_NEW))
 			return;
 	}
 }
 
-static void set_address(struct addr_bounds *out, const struct packet_space *space, enum field field, const struct sample *sample)
+static void set_address(struct addr_bounds *out, const struct packet_space *space, enum field field,
+			const struct sample *sample)
 {
 	out->lo = out->hi = addr_from_number(space->family, any_of_piece(&space->fields[field], sample->values[field]));
 }
@@ -172,7 +174,8 @@ static uint32_t as_sent(struct packet_space *space, uint32_t packets, bool trans
 }
 
 /* Like the sample but in one field, and not taken. */
-static uint32_t across(struct analysis *analysis, const struct sample *sample, enum field field, const struct taking *taking)
+static uint32_t across(struct analysis *analysis, const struct sample *sample, enum field field,
+		       const struct taking *taking)
 {
 	struct packet_space *space = &analysis->space;
 	uint32_t packets = packets_forget(space, packets_forget(space, packets_like(space, sample), field), FIELD_OUT);
@@ -180,7 +183,9 @@ static uint32_t across(struct analysis *analysis, const struct sample *sample, e
 	if (field == FIELD_DST)
 		packets = packets_forget(space, packets, FIELD_TYPE);
 	packets = sendable(analysis, packets, false);
-	return packets_minus(space, packets, as_sent(space, packets_and(space, packets_forget(space, packets, FIELD_OUT), taking->hit), taking->translated));
+	return packets_minus(space, packets,
+			     as_sent(space, packets_and(space, packets_forget(space, packets, FIELD_OUT), taking->hit),
+				     taking->translated));
 }
 
 /* ---- what is asked ---- */
@@ -198,7 +203,8 @@ static void add_probe(struct choosing *choosing, uint32_t packets, const char *i
 
 static void add_crossing(struct choosing *choosing, uint32_t inside, const struct place_to_look *place)
 {
-	static const enum field fields[] = {FIELD_DST, FIELD_SRC, FIELD_PROTOCOL, FIELD_DPORT, FIELD_SPORT, FIELD_ICMP, FIELD_FLAGS, FIELD_HOPS};
+	static const enum field fields[] = {FIELD_DST,	 FIELD_SRC,  FIELD_PROTOCOL, FIELD_DPORT,
+					    FIELD_SPORT, FIELD_ICMP, FIELD_FLAGS,    FIELD_HOPS};
 	struct sample sample = any_sample(&choosing->analysis->space, inside);
 	unsigned first = random_below(sizeof fields / sizeof *fields);
 
@@ -224,7 +230,9 @@ static void look_at(struct choosing *choosing, const struct place_to_look *place
 	add_probe(choosing, inside, place->in, place->tracking);
 	add_crossing(choosing, inside, place);
 	if (random_once_in(4))
-		add_probe(choosing, sendable(analysis, packets_minus(&analysis->space, taking->reached, taking->hit), taking->translated),
+		add_probe(choosing,
+			  sendable(analysis, packets_minus(&analysis->space, taking->reached, taking->hit),
+				   taking->translated),
 			  place->in, place->tracking);
 }
 
@@ -238,7 +246,8 @@ static void list_takings(struct places_to_look *out, const struct analysis *anal
 		for (int tracking = 0; tracking < TRACKINGS_WALKED; tracking++)
 			vec_each(taking, &analysis->passings[in][tracking].takings)
 				vec_push(analysis->arena, &out->all,
-					 (struct place_to_look){taking, analysis->world->interfaces[in], (enum tracking)tracking});
+					 (struct place_to_look){taking, analysis->world->interfaces[in],
+								(enum tracking)tracking});
 }
 
 static void shuffle(struct places_to_look *places)

@@ -64,7 +64,8 @@ static bool is_here(const struct world *world, const char *interface)
 	return false;
 }
 
-static void plan_addresses(struct furniture *out, const struct world *world, const struct ruleset *rules, struct arena *arena)
+static void plan_addresses(struct furniture *out, const struct world *world, const struct ruleset *rules,
+			   struct arena *arena)
 {
 	const struct chain *input = table_find_chain(&rules->tables[TABLE_FILTER], "INPUT", strlen("INPUT"));
 	char text[ADDR_TEXT_MAX];
@@ -82,7 +83,8 @@ static void plan_addresses(struct furniture *out, const struct world *world, con
 	}
 }
 
-static void plan_routes(struct furniture *out, const struct world *world, const struct ruleset *rules, struct arena *arena)
+static void plan_routes(struct furniture *out, const struct world *world, const struct ruleset *rules,
+			struct arena *arena)
 {
 	struct host inferred;
 	char text[ADDR_TEXT_MAX];
@@ -94,7 +96,8 @@ static void plan_routes(struct furniture *out, const struct world *world, const 
 			continue;
 		addr_format(&route->to.addr, text);
 		vec_push(arena, &out->pieces,
-			 (struct piece){"route", arena_printf(arena, "%s/%u dev %s", text, route->to.length, route->interface)});
+			 (struct piece){"route",
+					arena_printf(arena, "%s/%u dev %s", text, route->to.length, route->interface)});
 	}
 }
 

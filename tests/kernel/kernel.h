@@ -2,8 +2,8 @@
  * kernel.h - what the differential tests against the kernel share: the host in its namespace, random rules and packets,
  * the way onto the wire.
  *
- * The world that world.sh makes: a host with wg1 (10.1.1.5/24, fd00:1::5/64), br0 (172.18.0.1/16, fd00:18::1/64) and eth0
- * (192.0.2.1/24, fd00:7::1/64, the default route), and nothing but wires behind them. What has passed all rules is
+ * The world that world.sh makes: a host with wg1 (10.1.1.5/24, fd00:1::5/64), br0 (172.18.0.1/16, fd00:18::1/64) and
+ * eth0 (192.0.2.1/24, fd00:7::1/64, the default route), and nothing but wires behind them. What has passed all rules is
  * counted and dropped by an nftables table of its own, and so is all that the host sends by itself: so no packet
  * makes a connection that the next one could belong to.
  */
@@ -75,8 +75,9 @@ struct arrivals {
 /* A failure of the test itself. */
 _Noreturn void die(const char *what);
 
-/* Inside of the host's namespace; `wire_namespace` is the path of the other one. `interfaces`: "wg1 br0 eth0", and kept. */
-void world_open(struct world *out, const char *backend, const char *wire_namespace, char *interfaces, struct arena *arena);
+/* In the host's namespace; `wire_namespace` is the path of the other one. `interfaces`: "wg1 br0 eth0"; it is kept. */
+void world_open(struct world *out, const char *backend, const char *wire_namespace, char *interfaces,
+		struct arena *arena);
 /* Its addresses and routes, again. */
 void world_read_host(struct world *world, struct arena *arena);
 bool world_is_nft(const struct world *world);

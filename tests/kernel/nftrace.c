@@ -1,6 +1,6 @@
 /*
- * The kernel's own trace of each packet's way through the rules of iptables-nft: messages of nf_tables, by netlink. Rules
- * are named by handles there, packets by their headers, where each base chain begins: world.sh asks for it, and
+ * The kernel's own trace of each packet's way through the rules of iptables-nft: messages of nf_tables, by netlink.
+ * Rules are named by handles there, packets by their headers, where each base chain begins: world.sh asks for it, and
  * wire.c writes a number into every header.
  * Sources: linux/netfilter/nf_tables.h; the kernel's net/netfilter/nf_tables_trace.c.
  */
@@ -75,21 +75,25 @@ static void read_line(struct listing *listing, const char *line)
 		listing->in_table = table_id_find(word, strlen(word), &listing->table);
 		listing->chain = NULL;
 	} else if (sscanf(line, "\tchain %63s {", word) == 1) {
-		listing->chain = listing->in_table ? table_find_chain(&listing->analysis->rules->tables[listing->table], word,
-								       strlen(word)) : NULL;
+		listing->chain = listing->in_table ? table_find_chain(&listing->analysis->rules->tables[listing->table],
+								      word, strlen(word))
+						   : NULL;
 		listing->next = 0;
 	} else if (mark && listing->chain && strncmp(line, "\t\t", 2) == 0) {
 		if (listing->next == listing->chain->rules.len)
 			die("nft lists more rules than iptables-save");
 		vec_push(listing->analysis->arena, &listing->out->all,
-			 (struct handle){listing->table, strtoull(mark + 10, NULL, 10), &listing->chain->rules.data[listing->next++]});
+			 (struct handle){listing->table, strtoull(mark + 10, NULL, 10),
+					 &listing->chain->rules.data[listing->next++]});
 	}
 }
 
 static void list_handles(struct handles *out, const struct analysis *analysis)
 {
 	struct listing listing = {.analysis = analysis, .out = out};
-	FILE *pipe = popen(analysis->space.family == FAMILY_IPV4 ? "nft -a list ruleset ip 2>/dev/null" : "nft -a list ruleset ip6 2>/dev/null", "r");
+	FILE *pipe = popen(analysis->space.family == FAMILY_IPV4 ? "nft -a list ruleset ip 2>/dev/null"
+								 : "nft -a list ruleset ip6 2>/dev/null",
+			   "r");
 	char *line = NULL;
 	size_t room = 0;
 
@@ -194,7 +198,8 @@ static void read_event(struct reading *reading, const struct attributes *attribu
 
 	if (attributes->of[NFTA_TRACE_NETWORK_HEADER])
 		packet->identifier = identifier_of(attributes);
-	if (number32(attributes, NFTA_TRACE_TYPE) != NFT_TRACETYPE_RULE || !table || !table_id_find(table, strlen(table), &key.table))
+	if (number32(attributes, NFTA_TRACE_TYPE) != NFT_TRACETYPE_RULE || !table ||
+	    !table_id_find(table, strlen(table), &key.table))
 		return;
 	handle = bsearch(&key, reading->handles->all.data, reading->handles->all.len, sizeof key, compare_handles);
 	if (handle && packet->identifier && packet->identifier <= reading->count)

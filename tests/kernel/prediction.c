@@ -57,7 +57,8 @@ static bool escapes(const struct packet_space *space, uint32_t set, uint32_t oth
 		if (set > DIAGRAM_ALL && nodes[set].variable < variable)
 			variable = nodes[set].variable;
 		bit = bits.of[variable];
-		if (bit == ANY && escapes(space, branch(space, set, variable, 0), branch(space, other, variable, 0), bits))
+		if (bit == ANY &&
+		    escapes(space, branch(space, set, variable, 0), branch(space, other, variable, 0), bits))
 			return true;
 		set = branch(space, set, variable, bit);
 		other = branch(space, other, variable, bit);
@@ -90,9 +91,13 @@ static struct sample sample_of(const struct probe *probe)
 {
 	const struct packet *packet = &probe->packet;
 	struct sample sample = {.values = {
-		[FIELD_DST] = addr_to_number(&packet->destination.lo), [FIELD_SRC] = addr_to_number(&packet->source.lo),
-		[FIELD_PROTOCOL] = packet->protocol, [FIELD_HOPS] = packet->ttl, [FIELD_FLAGS] = packet->tcp_flags,
-		[FIELD_SPORT] = packet->source_port.lo, [FIELD_DPORT] = packet->destination_port.lo,
+		[FIELD_DST] = addr_to_number(&packet->destination.lo),
+		[FIELD_SRC] = addr_to_number(&packet->source.lo),
+		[FIELD_PROTOCOL] = packet->protocol,
+		[FIELD_HOPS] = packet->ttl,
+		[FIELD_FLAGS] = packet->tcp_flags,
+		[FIELD_SPORT] = packet->source_port.lo,
+		[FIELD_DPORT] = packet->destination_port.lo,
 	}};
 
 	if (packet_is_icmp(packet)) {
@@ -144,7 +149,9 @@ static void ask(struct asking *asking, const struct taking *taking)
 
 static bool is_notrack(const struct rule *rule)
 {
-	const struct match *target = rule && !rule->opaque && rule->target.kind == TARGET_EXTENSION ? &rule->target.extension : NULL;
+	const struct match *target = rule && !rule->opaque && rule->target.kind == TARGET_EXTENSION
+					     ? &rule->target.extension
+					     : NULL;
 
 	if (!target || target->module != MODULE_T_CT)
 		return target && target->module == MODULE_T_NOTRACK;
@@ -191,7 +198,8 @@ static void ask_arrivals(struct asking *asking, const struct journey *journey)
 		for (int i = 0; i <= WORLD_INTERFACES; i++) {
 			uint32_t out = i ? packets_out(space, world->interfaces[i - 1]) : packets_to_host(space);
 
-			asking->out->may_arrive[i] |= meets(space, packets_and(space, journey->accepted[passage], out), bits);
+			asking->out->may_arrive[i] |= meets(space, packets_and(space, journey->accepted[passage], out),
+							    bits);
 		}
 	}
 }
@@ -205,8 +213,8 @@ static void ask_passing(struct asking *asking, const struct passing *passing)
 }
 
 /*
- * A range to translate to may hold the destination as it was, or the host and others: then nobody knows which way it goes.
- * The same of sources.
+ * A range to translate to may hold the destination as it was, or the host and others: then nobody knows which way it
+ * goes. The same of sources.
  */
 static bool is_ambiguous(const struct asking *asking, const struct taking *taking, bool torn)
 {
@@ -224,7 +232,8 @@ static void settle(struct asking *asking)
 		asking->forwarded |= out->may_arrive[i];
 	}
 	asking->delivered |= out->may_arrive[0];
-	torn = (asking->passages[PASSAGE_AS_SENT] && asking->passages[PASSAGE_TRANSLATED]) || (asking->delivered && asking->forwarded);
+	torn = (asking->passages[PASSAGE_AS_SENT] && asking->passages[PASSAGE_TRANSLATED]) ||
+	       (asking->delivered && asking->forwarded);
 	vec_each(meeting, &out->meetings)
 		meeting->surely &= !is_ambiguous(asking, meeting->taking, torn);
 	out->may_be_forwarded = asking->forwarded;

@@ -1,13 +1,13 @@
 /*
- * Holds the sets of packets against the kernel: `sets BACKEND NAMESPACE INTERFACES SEED PACKETS RULESETS|dumps`, inside the
- * host's namespace.
+ * Holds the sets of packets against the kernel: `sets BACKEND NAMESPACE INTERFACES SEED PACKETS RULESETS|dumps`, inside
+ * the host's namespace.
  *
- * For each random rule set and family, or each dump that standard input names: loads it by iptables-restore, reads it back, works out the sets, and sends packets
- * that these name: of each rule one that it takes, and one that is just not taken. The kernel's counters of every rule,
- * in packets and bytes (lengths are random), have to be the number of packets that lie in the rule's sets; where rules are
- * understood only in part, they lie between what is certain and what is possible. So have the packets that come out of it
- * all, at the host and by each interface. The tracer has to say the same of each packet, rule by rule, and with iptables-nft
- * the kernel's own trace.
+ * For each random rule set and family, or each dump that standard input names: loads it by iptables-restore, reads it
+ * back, works out the sets, and sends packets that these name: of each rule one that it takes, and one that is just not
+ * taken. The kernel's counters of every rule, in packets and bytes (lengths are random), have to be the number of
+ * packets that lie in the rule's sets; where rules are understood only in part, they lie between what is certain and what is
+ * possible. So have the packets that come out of it all, at the host and by each interface. The tracer has to say the
+ * same of each packet, rule by rule, and with iptables-nft the kernel's own trace.
  */
 #include "sets.h"
 
@@ -40,7 +40,8 @@ static void expect_rules(struct expectation *out, const struct prediction *predi
 {
 	vec_each(meeting, &prediction->meetings) {
 		const struct taking *taking = meeting->taking;
-		struct tally *tally = tallies_find(&out->tallies, taking->rule ? (const void *)taking->rule : taking->chain);
+		struct tally *tally = tallies_find(&out->tallies,
+						   taking->rule ? (const void *)taking->rule : taking->chain);
 
 		if (meeting->surely)
 			count_packet(&tally->least, packet);
@@ -48,7 +49,8 @@ static void expect_rules(struct expectation *out, const struct prediction *predi
 	}
 }
 
-static void expect(struct test *test, struct expectation *out, const struct prediction *prediction, const struct packet *packet)
+static void expect(struct test *test, struct expectation *out, const struct prediction *prediction,
+		   const struct packet *packet)
 {
 	expect_rules(out, prediction, packet);
 	for (int i = 0; i <= WORLD_INTERFACES; i++) {
@@ -83,7 +85,8 @@ static bool same_fate(const struct world *world, const struct trace_path *path, 
 	return prediction->may_arrive[world_place(world, path->forwarded ? path->out : NULL)];
 }
 
-static bool tracer_agrees(struct test *test, const struct analysis *analysis, const struct tallies *tallies, struct asked *asked)
+static bool tracer_agrees(struct test *test, const struct analysis *analysis, const struct tallies *tallies,
+			  struct asked *asked)
 {
 	const struct trace_path *path;
 	struct trace trace;
@@ -95,14 +98,16 @@ static bool tracer_agrees(struct test *test, const struct analysis *analysis, co
 	test->traced++;
 	path = &trace.paths.data[0];
 	path_of_trace(&asked->path, path, analysis->arena);
-	return path_fits(&asked->path, &asked->prediction, tallies) && same_fate(&test->world, path, &asked->prediction);
+	return path_fits(&asked->path, &asked->prediction, tallies) &&
+	       same_fate(&test->world, path, &asked->prediction);
 }
 
 /* ---- comparing ---- */
 
 static bool lies_between(const struct counters *least, const struct counters *most, const struct counters *seen)
 {
-	return least->packets <= seen->packets && seen->packets <= most->packets && least->bytes <= seen->bytes && seen->bytes <= most->bytes;
+	return least->packets <= seen->packets && seen->packets <= most->packets && least->bytes <= seen->bytes &&
+	       seen->bytes <= most->bytes;
 }
 
 static void show_tally(const struct ruleset *rules, const struct tally *tally, const struct counters *seen)
@@ -113,8 +118,8 @@ static void show_tally(const struct ruleset *rules, const struct tally *tally, c
 		rule_encode(&text, rules->family, &tally->chain->rules.data[tally->number - 1]);
 	else
 		strbuf_adds(&text, "the policy");
-	printf("    %s %s %u: sets %lu-%lu, kernel %lu packets: %s\n", table_names[tally->table], tally->chain->name, tally->number,
-	       tally->least.packets, tally->most.packets, seen->packets, strbuf_str(&text));
+	printf("    %s %s %u: sets %lu-%lu, kernel %lu packets: %s\n", table_names[tally->table], tally->chain->name,
+	       tally->number, tally->least.packets, tally->most.packets, seen->packets, strbuf_str(&text));
 	strbuf_free(&text);
 }
 
@@ -130,13 +135,14 @@ static struct counters counters_since(const struct tally *tally, const struct ch
 	return (struct counters){new->packets - old->packets, new->bytes - old->bytes};
 }
 
-static size_t compare_rules(const struct test *test, const struct ruleset *rules, const struct tallies *expected, const struct ruleset *seen,
-			    bool show)
+static size_t compare_rules(const struct test *test, const struct ruleset *rules, const struct tallies *expected,
+			    const struct ruleset *seen, bool show)
 {
 	size_t wrong = 0;
 
 	vec_each(tally, &expected->all) {
-		const struct chain *chain = table_find_chain(&seen->tables[tally->table], tally->chain->name, strlen(tally->chain->name));
+		const struct chain *chain = table_find_chain(&seen->tables[tally->table], tally->chain->name,
+							     strlen(tally->chain->name));
 		struct counters counted = counters_since(tally, chain);
 
 		/* nft counts no policies. */
@@ -150,14 +156,15 @@ static size_t compare_rules(const struct test *test, const struct ruleset *rules
 	return wrong;
 }
 
-static size_t compare_arrivals(const struct test *test, const struct expectation *expected, const struct arrivals *before,
-			       const struct arrivals *after, bool show)
+static size_t compare_arrivals(const struct test *test, const struct expectation *expected,
+			       const struct arrivals *before, const struct arrivals *after, bool show)
 {
 	size_t wrong = 0;
 
 	for (int i = 0; i <= WORLD_INTERFACES; i++) {
 		const struct counters *least = &expected->least.at[i], *most = &expected->most.at[i];
-		struct counters seen = {after->at[i].packets - before->at[i].packets, after->at[i].bytes - before->at[i].bytes};
+		struct counters seen = {after->at[i].packets - before->at[i].packets,
+					after->at[i].bytes - before->at[i].bytes};
 
 		if (lies_between(least, most, &seen))
 			continue;
@@ -178,10 +185,11 @@ static bool is_to_group(const struct packet *packet)
 	return packet->family == FAMILY_IPV4 ? to->bytes[0] >> 4 == 14 : to->bytes[0] == 0xff;
 }
 
-/* Nothing that the kernel has reasons of its own to refuse, and no groups of which the sets say that they may go everywhere. */
+/* Nothing that the kernel has its own reasons to refuse, and no groups, which for the sets may go everywhere. */
 static bool is_sendable(const struct packet *packet, const struct prediction *prediction)
 {
-	return !addr_equal(&packet->source.lo, &packet->destination.lo) && !(prediction->may_be_forwarded && packet->ttl < ENOUGH_HOPS) &&
+	return !addr_equal(&packet->source.lo, &packet->destination.lo) &&
+	       !(prediction->may_be_forwarded && packet->ttl < ENOUGH_HOPS) &&
 	       !(prediction->may_be_translated && is_to_group(packet));
 }
 
@@ -190,12 +198,13 @@ static void show_packet(const struct test *test, const struct probe *probe, cons
 	struct strbuf packet = STRBUF_EMPTY;
 
 	describe_whole_packet(&packet, &probe->packet);
-	printf("not ok %s seed %lu%s%s: %s: %s\n", test->world.backend, test->seed, test->dump ? " " : "", test->dump ? test->dump : "",
-	       what, strbuf_str(&packet));
+	printf("not ok %s seed %lu%s%s: %s: %s\n", test->world.backend, test->seed, test->dump ? " " : "",
+	       test->dump ? test->dump : "", what, strbuf_str(&packet));
 	strbuf_free(&packet);
 }
 
-static size_t send_probes(struct test *test, struct analysis *analysis, struct expectation *expected, struct asked *asked, unsigned count)
+static size_t send_probes(struct test *test, struct analysis *analysis, struct expectation *expected,
+			  struct asked *asked, unsigned count)
 {
 	size_t wrong = 0;
 
@@ -217,8 +226,8 @@ static size_t send_probes(struct test *test, struct analysis *analysis, struct e
 }
 
 /* The kernel's own trace of each packet: it goes with the sets, and where the tracer is certain, as that does. */
-static size_t compare_paths(const struct test *test, const struct tallies *tallies, const struct asked *asked, unsigned count,
-			    const struct rule_path *paths, bool show)
+static size_t compare_paths(const struct test *test, const struct tallies *tallies, const struct asked *asked,
+			    unsigned count, const struct rule_path *paths, bool show)
 {
 	size_t wrong = 0;
 
@@ -247,7 +256,8 @@ static struct asked *ask_about(struct analysis *analysis, const struct probe *pr
 }
 
 /* In how many places the three differ, which is shown if it is asked for. The rules are loaded. */
-static size_t run_probes(struct test *test, struct analysis *analysis, const struct probe *probes, unsigned count, bool show)
+static size_t run_probes(struct test *test, struct analysis *analysis, const struct probe *probes, unsigned count,
+			 bool show)
 {
 	struct expectation expected = {0};
 	struct asked *asked = ask_about(analysis, probes, count);
@@ -279,7 +289,8 @@ static size_t run_probes(struct test *test, struct analysis *analysis, const str
 	return tracer + wrong;
 }
 
-static void show_difference(struct test *test, struct analysis *analysis, const struct strbuf *text, const struct probe *probes, unsigned count)
+static void show_difference(struct test *test, struct analysis *analysis, const struct strbuf *text,
+			    const struct probe *probes, unsigned count)
 {
 	for (unsigned i = 0; i < count; i++) {
 		world_load(&test->world, analysis->rules->family, text);
@@ -337,8 +348,10 @@ static void report(const struct test *test)
 {
 	if (!test->rule_sets && !test->not_loaded)
 		return;
-	printf("%s: %zu rule sets, %zu packets: %zu decided, %zu of them accepted; %zu decided by the tracer; %zu differ", test->world.backend,
-	       test->rule_sets, test->sent, test->decided, test->accepted, test->traced, test->differences);
+	printf("%s: %zu rule sets, %zu packets: %zu decided, %zu of them accepted; %zu decided by the tracer; "
+	       "%zu differ",
+	       test->world.backend, test->rule_sets, test->sent, test->decided, test->accepted, test->traced,
+	       test->differences);
 	if (test->is_dumps)
 		printf("; dumps: %zu do not load here, the sets gave up on %zu", test->not_loaded, test->given_up);
 	printf("\n");

@@ -1,5 +1,6 @@
 /*
- * sets.h - the parts of sets.c: what the sets say of a rule set, of one packet, and which packets are worth asking about.
+ * sets.h - the parts of sets.c: what the sets say of a rule set and of one packet, which packets are worth asking
+ * about, and what the tracer and the kernel have to say of them.
  */
 #ifndef PEERWALL_TESTS_SETS_H
 #define PEERWALL_TESTS_SETS_H
@@ -59,7 +60,8 @@ void analysis_free(struct analysis *analysis);
 /* Of no special use. */
 bool is_ordinary_address(enum family family, addr_number number);
 /* What the host has to say of a destination, by host.h. False if it goes nowhere. */
-bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type, uint32_t *out);
+bool analysis_place(const struct analysis *analysis, addr_number destination, enum destination_type *type,
+		    uint32_t *out);
 
 /* ---- prediction.c: of one packet ---- */
 

@@ -61,7 +61,10 @@ static void add_chain(struct tallies *out, enum table_id table, const struct cha
 	vec_push(arena, &out->all, (struct tally){.subject = chain, .table = table, .chain = chain});
 	for (size_t i = 0; i < chain->rules.len; i++)
 		vec_push(arena, &out->all,
-			 (struct tally){.subject = &chain->rules.data[i], .table = table, .chain = chain, .number = (unsigned)i + 1});
+			 (struct tally){.subject = &chain->rules.data[i],
+					.table = table,
+					.chain = chain,
+					.number = (unsigned)i + 1});
 }
 
 void tallies_make(struct tallies *out, const struct analysis *analysis)

@@ -39,7 +39,8 @@ bool world_load(const struct world *world, enum family family, const struct strb
 	char command[128];
 	FILE *pipe;
 
-	snprintf(command, sizeof command, "%s-%s-restore -w 5%s", program(family), world->backend, world->quiet ? " >/dev/null 2>&1" : "");
+	snprintf(command, sizeof command, "%s-%s-restore -w 5%s", program(family), world->backend,
+		 world->quiet ? " >/dev/null 2>&1" : "");
 	pipe = popen(command, "w");
 	if (!pipe)
 		die(command);
@@ -80,7 +81,8 @@ void world_read_host(struct world *world, struct arena *arena)
 	strbuf_free(&text);
 }
 
-void world_open(struct world *out, const char *backend, const char *wire_namespace, char *interfaces, struct arena *arena)
+void world_open(struct world *out, const char *backend, const char *wire_namespace, char *interfaces,
+		struct arena *arena)
 {
 	char *rest = NULL;
 
@@ -143,7 +145,9 @@ size_t world_place(const struct world *world, const char *interface)
 void world_trace(const struct world *world, struct trace *out, const struct ruleset *rules, const struct packet *packet,
 		 struct arena *arena)
 {
-	struct trace_input input = {.rules = rules, .host = &world->host, .packet = packet,
+	struct trace_input input = {.rules = rules,
+				    .host = &world->host,
+				    .packet = packet,
 				    .backend = world_is_nft(world) ? CHECK_BACKEND_NFT : CHECK_BACKEND_LEGACY};
 
 	trace_run(out, &input, arena);

@@ -23,42 +23,53 @@ struct situation {
 	enum outcome outcome;
 };
 
-static const char drop_invalid_in_raw[] =
-	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --notrack\n-A PREROUTING -m state --state INVALID -j DROP\nCOMMIT\n";
-static const char drop_untracked_in_raw[] =
-	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --notrack\n"
-	"-A PREROUTING -m conntrack ! --ctstate INVALID -j DROP\nCOMMIT\n";
+static const char drop_invalid_in_raw[] = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -j CT --notrack\n"
+					  "-A PREROUTING -m state --state INVALID -j DROP\nCOMMIT\n";
+static const char drop_untracked_in_raw[] = "*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --notrack\n"
+					    "-A PREROUTING -m conntrack ! --ctstate INVALID -j DROP\nCOMMIT\n";
 static const char maybe_tracked[] =
-	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j RETURN\n-A PREROUTING -j CT --notrack\nCOMMIT\n"
+	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j RETURN\n"
+	"-A PREROUTING -j CT --notrack\nCOMMIT\n"
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
 static const char neither_state[] =
 	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j CT --notrack\n"
 	"-A PREROUTING -m conntrack --ctstate NEW,SNAT -j DROP\nCOMMIT\n";
-static const char neither_port[] = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m udp ! --sport 50000 ! --dport 54 -j DROP\nCOMMIT\n";
-static const char drop_63_hops[] = "*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m ttl --ttl-eq 63 -j DROP\n:FORWARD ACCEPT [0:0]\n"
-				   "-A FORWARD -m ttl --ttl-eq 63 -j DROP\nCOMMIT\n";
-static const char drop_many_hops[] = "*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m hl --hl-gt 254 -j DROP\nCOMMIT\n";
+static const char neither_port[] =
+	"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -p udp -m udp ! --sport 50000 ! --dport 54 -j DROP\nCOMMIT\n";
+static const char drop_63_hops[] =
+	"*filter\n:INPUT ACCEPT [0:0]\n-A INPUT -m ttl --ttl-eq 63 -j DROP\n:FORWARD ACCEPT [0:0]\n"
+	"-A FORWARD -m ttl --ttl-eq 63 -j DROP\nCOMMIT\n";
+static const char drop_many_hops[] =
+	"*mangle\n:POSTROUTING ACCEPT [0:0]\n-A POSTROUTING -m hl --hl-gt 254 -j DROP\nCOMMIT\n";
 static const char drop_invalid[] =
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n";
 
 static const struct situation situations[] = {
-	{"what raw has taken out of tracking is not INVALID", FAMILY_IPV4, drop_invalid_in_raw, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, ACCEPTED},
-	{"what raw has taken out of tracking is UNTRACKED at once", FAMILY_IPV4, drop_untracked_in_raw, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST,
-	 DROPPED},
+	{"what raw has taken out of tracking is not INVALID", FAMILY_IPV4, drop_invalid_in_raw, TRACKING_UNTRACKED, 17,
+	 0, 64, TO_HOST, ACCEPTED},
+	{"what raw has taken out of tracking is UNTRACKED at once", FAMILY_IPV4, drop_untracked_in_raw,
+	 TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, DROPPED},
 	{"in raw all else is INVALID", FAMILY_IPV4, drop_untracked_in_raw, TRACKING_NEW, 6, 0, 64, TO_HOST, ACCEPTED},
-	{"what may have been led past the rule may be tracked", FAMILY_IPV4, maybe_tracked, TRACKING_NEW, 17, 0, 64, TO_HOST, DROPPED},
+	{"what may have been led past the rule may be tracked", FAMILY_IPV4, maybe_tracked, TRACKING_NEW, 17, 0, 64,
+	 TO_HOST, DROPPED},
 	{"and may be not", FAMILY_IPV4, maybe_tracked, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, ACCEPTED},
-	{"in raw nothing is NEW, though it may be untracked", FAMILY_IPV4, neither_state, TRACKING_NEW, 17, 0, 64, TO_HOST, ACCEPTED},
-	{"iptables-nft may have loaded two negated ports as not both", FAMILY_IPV4, neither_port, TRACKING_NEW, 17, 0, 64, TO_HOST, EITHER},
+	{"in raw nothing is NEW, though it may be untracked", FAMILY_IPV4, neither_state, TRACKING_NEW, 17, 0, 64,
+	 TO_HOST, ACCEPTED},
+	{"iptables-nft may have loaded two negated ports as not both", FAMILY_IPV4, neither_port, TRACKING_NEW, 17, 0,
+	 64, TO_HOST, EITHER},
 	{"a hop is taken before FORWARD", FAMILY_IPV4, drop_63_hops, TRACKING_NEW, 17, 0, 64, BY_ETH0, DROPPED},
 	{"only one is", FAMILY_IPV4, drop_63_hops, TRACKING_NEW, 17, 0, 63, BY_ETH0, ACCEPTED},
 	{"none is taken before INPUT", FAMILY_IPV4, drop_63_hops, TRACKING_NEW, 17, 0, 63, TO_HOST, DROPPED},
-	{"nobody has 255 hops behind the routing decision", FAMILY_IPV6, drop_many_hops, TRACKING_NEW, 17, 0, 255, BY_ETH0, ACCEPTED},
-	{"a redirect of ICMPv6 is INVALID", FAMILY_IPV6, drop_invalid, TRACKING_INVALID, 58, 137 << 8, 255, TO_HOST, DROPPED},
+	{"nobody has 255 hops behind the routing decision", FAMILY_IPV6, drop_many_hops, TRACKING_NEW, 17, 0, 255,
+	 BY_ETH0, ACCEPTED},
+	{"a redirect of ICMPv6 is INVALID", FAMILY_IPV6, drop_invalid, TRACKING_INVALID, 58, 137 << 8, 255, TO_HOST,
+	 DROPPED},
 	{"and not UNTRACKED", FAMILY_IPV6, drop_invalid, TRACKING_UNTRACKED, 58, 137 << 8, 255, TO_HOST, ABSENT},
-	{"a neighbour's solicitation is UNTRACKED", FAMILY_IPV6, drop_invalid, TRACKING_UNTRACKED, 58, 135 << 8, 255, TO_HOST, ACCEPTED},
+	{"a neighbour's solicitation is UNTRACKED", FAMILY_IPV6, drop_invalid, TRACKING_UNTRACKED, 58, 135 << 8, 255,
+	 TO_HOST, ACCEPTED},
 	{"and not INVALID", FAMILY_IPV6, drop_invalid, TRACKING_INVALID, 58, 135 << 8, 255, TO_HOST, ABSENT},
-	{"old kernels track the discovery of multicast routers", FAMILY_IPV6, drop_invalid, TRACKING_INVALID, 58, 151 << 8, 1, TO_HOST, DROPPED},
+	{"old kernels track the discovery of multicast routers", FAMILY_IPV6, drop_invalid, TRACKING_INVALID, 58,
+	 151 << 8, 1, TO_HOST, DROPPED},
 	{"newer ones do not", FAMILY_IPV6, drop_invalid, TRACKING_UNTRACKED, 58, 151 << 8, 1, TO_HOST, ACCEPTED},
 };
 
@@ -79,8 +90,10 @@ static void stage_init(struct stage *stage, const struct situation *situation)
 	diags_init(&stage->diags, &stage->arena);
 	host_init(&stage->host, &stage->arena);
 	ck_assert(snapshot_read(&stage->rules, situation->family,
-				sources_add(&stage->sources, "rules", situation->rules, strlen(situation->rules)), &stage->arena, &stage->diags));
-	ck_assert_msg(!stage->diags.all.len, "%s: %s", situation->behaviour, stage->diags.all.len ? stage->diags.all.data[0]->message : "");
+				sources_add(&stage->sources, "rules", situation->rules, strlen(situation->rules)),
+				&stage->arena, &stage->diags));
+	ck_assert_msg(!stage->diags.all.len, "%s: %s", situation->behaviour,
+		      stage->diags.all.len ? stage->diags.all.data[0]->message : "");
 	packet_space_init(&stage->space, situation->family, &stage->arena);
 	packet_space_mention_rules(&stage->space, &stage->rules);
 	packet_space_mention(&stage->space, FIELD_PROTOCOL, 17, 17);
@@ -100,13 +113,20 @@ static void stage_free(struct stage *stage)
 static uint32_t packet_of(struct stage *stage, const struct situation *situation)
 {
 	struct sample sample = {.values = {
-		[FIELD_DST] = 0x0a000001, [FIELD_SRC] = 0x0a000002, [FIELD_TYPE] = situation->way == TO_HOST ? TYPE_LOCAL : TYPE_UNICAST,
-		[FIELD_PROTOCOL] = situation->protocol, [FIELD_ICMP] = situation->icmp, [FIELD_HOPS] = situation->hops,
-		[FIELD_DPORT] = 53, [FIELD_SPORT] = 50000, [FIELD_FLAGS] = 2,
+		[FIELD_DST] = 0x0a000001,
+		[FIELD_SRC] = 0x0a000002,
+		[FIELD_TYPE] = situation->way == TO_HOST ? TYPE_LOCAL : TYPE_UNICAST,
+		[FIELD_PROTOCOL] = situation->protocol,
+		[FIELD_ICMP] = situation->icmp,
+		[FIELD_HOPS] = situation->hops,
+		[FIELD_DPORT] = 53,
+		[FIELD_SPORT] = 50000,
+		[FIELD_FLAGS] = 2,
 	}};
 	uint32_t way = situation->way == TO_HOST ? packets_to_host(&stage->space) : packets_out(&stage->space, "eth0");
 
-	return packets_and(&stage->space, packets_forget(&stage->space, packets_like(&stage->space, &sample), FIELD_OUT), way);
+	return packets_and(&stage->space,
+			   packets_forget(&stage->space, packets_like(&stage->space, &sample), FIELD_OUT), way);
 }
 
 START_TEST(does_as_the_kernel_does)
@@ -119,12 +139,18 @@ START_TEST(does_as_the_kernel_does)
 
 	stage_init(&stage, situation);
 	traverse(&journey, &stage.space,
-		 &(struct traverse_input){.ruleset = &stage.rules, .in = "wg1", .tracking = situation->tracking, .places = &stage.places,
-					  .arriving = traverse_arriving(&stage.space, &stage.places), .nat_first = true});
+		 &(struct traverse_input){.ruleset = &stage.rules,
+					  .in = "wg1",
+					  .tracking = situation->tracking,
+					  .places = &stage.places,
+					  .arriving = traverse_arriving(&stage.space, &stage.places),
+					  .nat_first = true});
 	packet = packet_of(&stage, situation);
 	accepted = packets_and(&stage.space, journey.accepted[PASSAGE_AS_SENT], packet) != DIAGRAM_NONE;
 	dropped = packets_and(&stage.space, journey.dropped[PASSAGE_AS_SENT], packet) != DIAGRAM_NONE;
-	ck_assert_msg(!journey.gave_up && (accepted ? dropped ? EITHER : ACCEPTED : dropped ? DROPPED : ABSENT) == situation->outcome,
+	ck_assert_msg(!journey.gave_up && (accepted  ? dropped ? EITHER : ACCEPTED
+					   : dropped ? DROPPED
+						     : ABSENT) == situation->outcome,
 		      "%s: accepted %d, dropped %d", situation->behaviour, accepted, dropped);
 	stage_free(&stage);
 }
