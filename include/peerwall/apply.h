@@ -21,6 +21,7 @@
 struct change {
 	struct name_list interfaces;
 	struct ruleset want[FAMILY_COUNT]; /* from plan_want(); empty wants nothing */
+	bool rehearse; /* rehearsal.h, first */
 };
 
 /* The interfaces for which something differs from what is wanted, in any order; none: there is nothing to do. */

@@ -57,7 +57,7 @@ struct live {
 	const struct source *texts[FAMILY_COUNT]; /* what they were read from; NULL where there was nothing to read */
 	bool has_generation;                /* of nf_tables, taken before the rules were read */
 	uint32_t generation;
-	struct strbuf warnings;             /* lines for standard error */
+	struct strbuf warnings, notes;      /* lines for standard error */
 	struct lock own_lock, tools_lock;
 };
 

@@ -30,7 +30,8 @@ struct process {
 	size_t input_size;
 	size_t output_limit;     /* of standard output; of standard error the first 64 KiB are kept */
 	unsigned time_limit;     /* 0 is no limit */
-	/* Held open by the tool as well: locks, which last until the tool has ended, too, whatever became of us. NULL: none. */
+	/* Held open by the tool as well: locks, which last until the tool has ended, too, whatever became of us. NULL,
+	   or a descriptor below 0: none. */
 	const int *keeps[PROCESS_KEEPS_MAX];
 };
 

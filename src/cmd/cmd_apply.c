@@ -3,6 +3,7 @@
 #include "prove.h"
 
 #include <peerwall/recorded_change.h>
+#include <peerwall/rehearsal.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -10,14 +11,15 @@
 static const char help[] =
 	"usage: peerwall apply [OPTION...] POLICY...\n"
 	"\n"
-	"Puts the policies in force, for IPv4 and IPv6: reads the live rules, checks the policies against them, loads\n"
-	"what differs, reads back and compares. All of it, or nothing: on any failure everything is undone. Rules of\n"
-	"other programs are never touched. Applying what is in force already changes nothing.\n"
+	"Puts the policies in force, for IPv4 and IPv6: reads the live rules, checks the policies against them,\n"
+	"rehearses on a copy of them, loads what differs, reads back and compares. All of it, or nothing: on any failure\n"
+	"everything is undone. Rules of other programs are never touched. Applying what is in force already changes nothing.\n"
 	"\n"
 	"options:\n"
 	"  --confirm SECONDS    undo it after that time, unless `peerwall confirm` or, at a terminal, the key y comes first;\n"
 	"                       also if this process is killed or its session ends\n"
-	"  --dry-run            show the commands and payloads, and run none of them\n"
+	"  --dry-run            show the commands and payloads, and run none of them but in the rehearsal\n"
+	"  --no-rehearsal       do not first load everything on a copy of the rules, in a network namespace of its own\n"
 	"  -W NAME, -W no-NAME  switch a check on or off (`peerwall lint --help` lists them; those about rules of others\n"
 	"                       that do no harm, and about what apply puts right, are off)\n"
 	"  --error NAME|all     make a check's finding stop it\n"
@@ -30,7 +32,7 @@ static const char help[] =
 	"  3  what is loaded stands against it, two policies claim one interface, or an earlier change waits to be\n"
 	"     confirmed; nothing was changed\n"
 	"  4  it failed and was undone\n"
-	"  5  no rights, no tool, no lock, no such table in this kernel; nothing was changed\n"
+	"  5  no rights, no tool, no lock, no such table in this kernel, or refused in the rehearsal; nothing was changed\n"
 	"  6  it failed and could not be undone whole; what is left was said\n"
 	"  12 nobody confirmed it in time: it was undone (at a terminal; elsewhere it does not wait for that)\n"
 	"\n"
@@ -64,9 +66,18 @@ static int check_policies(struct live_command *command)
 	return checks_only_conflicts(&command->input.diags) ? EXIT_CONFLICT : EXIT_POLICY;
 }
 
+/* Only a dry run gets this far without tools to load rules. */
+static bool can_load(const struct live *live)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		if (live->has_family[f] && !live->tools.restore[f])
+			return false;
+	return true;
+}
+
 static void make_change(struct live_command *command, struct change *change)
 {
-	*change = (struct change){0};
+	*change = (struct change){.rehearse = !command->no_rehearsal && can_load(&command->live)};
 	vec_each(unit, &command->units.items)
 		vec_push(&command->input.arena, &change->interfaces.items, unit->interface);
 	for (int f = 0; f < FAMILY_COUNT; f++)
@@ -142,9 +153,24 @@ static void report(struct live_command *command, const void *context)
 	}
 }
 
+static const char *rehearsal_words(const struct change *change, enum rehearsal_extent extent)
+{
+	if (!change->rehearse)
+		return "not rehearsed";
+	switch (extent) {
+	case REHEARSAL_WHOLE:
+		return "rehearsed on a copy of the live rules: the kernel takes it";
+	case REHEARSAL_ALONE:
+		return "rehearsed without other programs' rules: the kernel takes it";
+	default:
+		return "not rehearsed: the tools' --test finds nothing wrong";
+	}
+}
+
 static int show_dry_run(struct live_command *command, const struct change *change)
 {
 	struct strbuf text = STRBUF_EMPTY;
+	enum rehearsal_extent extent = REHEARSAL_NEEDLESS;
 	struct name_list changed = {0};
 
 	change_interfaces(&changed, &command->live, change);
@@ -154,9 +180,11 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 		return EXIT_FINE;
 	}
 	change_describe(&text, &command->live, change);
+	if (!change->rehearse || rehearsal_run(&command->live, change, &extent))
+		strbuf_addf(&text, "# %s\n", rehearsal_words(change, extent));
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);
-	return EXIT_FINE;
+	return failure_exit_code(&command->failure);
 }
 
 static int apply(struct live_command *command, bool *ended)
@@ -195,7 +223,8 @@ static int run(int argc, char **argv)
 {
 	struct live_command command;
 	bool ended = false;
-	int code = live_command_begin(&command, &cmd_apply, LIVE_OPTION_DRY_RUN | LIVE_OPTION_CHECKS | LIVE_OPTION_CONFIRM,
+	int code = live_command_begin(&command, &cmd_apply, LIVE_OPTION_DRY_RUN | LIVE_OPTION_CHECKS | LIVE_OPTION_CONFIRM |
+				      LIVE_OPTION_REHEARSAL,
 				      argc, argv);
 
 	if (code == EXIT_FINE)

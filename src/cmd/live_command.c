@@ -18,8 +18,8 @@
 #define SECONDS_MAX 86400
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
-       FLAG_ALL, FLAG_CONFIRM, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_POLICY,
-       FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ, FLAG_COUNT };
+       FLAG_ALL, FLAG_CONFIRM, FLAG_NO_REHEARSAL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4,
+       FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ, FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -35,6 +35,7 @@ static const struct {
 	[FLAG_DRY_RUN] = {{"dry-run", 0, false}, LIVE_OPTION_DRY_RUN},
 	[FLAG_ALL] = {{"all", 0, false}, LIVE_OPTION_ALL},
 	[FLAG_CONFIRM] = {{"confirm", 0, true}, LIVE_OPTION_CONFIRM},
+	[FLAG_NO_REHEARSAL] = {{"no-rehearsal", 0, false}, LIVE_OPTION_REHEARSAL},
 	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
 	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
 	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
@@ -176,6 +177,9 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		return EXIT_FINE;
 	case FLAG_DRY_RUN:
 		command->dry_run = true;
+		return EXIT_FINE;
+	case FLAG_NO_REHEARSAL:
+		command->no_rehearsal = true;
 		return EXIT_FINE;
 	case FLAG_ALL:
 		command->all = true;
@@ -390,19 +394,21 @@ int failure_exit_code(const struct failure *failure)
 	return EXIT_SYSTEM;
 }
 
-static void print_warnings(struct live_command *command)
+static void print_lines(const char *severity, struct strbuf *lines)
 {
-	char *rest = command->live.warnings.data, *line;
+	char *rest = lines->data, *line;
 
 	while (rest && (line = strsep(&rest, "\n")) && *line)
-		print_clean(stderr, "peerwall: warning: %s", line);
+		print_clean(stderr, "peerwall: %s: %s", severity, line);
 }
 
 int live_command_end(struct live_command *command, int code)
 {
 	input_print_diags(&command->input);
-	if (command->live_is_open)
-		print_warnings(command);
+	if (command->live_is_open) {
+		print_lines("warning", &command->live.warnings);
+		print_lines("note", &command->live.notes);
+	}
 	if (command->failure.kind != FAILURE_NONE) {
 		print_error("%s", command->failure.message);
 		vec_each(note, &command->failure.notes)

@@ -34,7 +34,7 @@
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
 		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32, LIVE_OPTION_WATCH = 64,
-		   LIVE_OPTION_REACH = 128 };
+		   LIVE_OPTION_REACH = 128, LIVE_OPTION_REHEARSAL = 256 };
 
 enum live_format { LIVE_FORMAT_TEXT, LIVE_FORMAT_JSON, LIVE_FORMAT_DOT, LIVE_FORMAT_SVG };
 
@@ -46,7 +46,7 @@ struct live_command {
 	enum backend wanted_backend;
 	struct check_settings checks;
 	unsigned accepted; /* of enum live_option */
-	bool dry_run, all, json;
+	bool dry_run, no_rehearsal, all, json;
 	unsigned confirm_limit; /* milliseconds to confirm the change; 0: it stays */
 	enum live_format format; /* LIVE_OPTION_REACH; others look at `json` */
 	bool from_snapshots; /* --snapshot was given */

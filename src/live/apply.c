@@ -7,6 +7,7 @@
 #include <peerwall/emit.h>
 #include <peerwall/generation.h>
 #include <peerwall/match_codec.h>
+#include <peerwall/rehearsal.h>
 
 #include <string.h>
 #include <time.h>
@@ -209,10 +210,9 @@ static const char *drift_word(enum drift_kind kind)
 	return "is too much";
 }
 
-static void note_differences(struct transaction *transaction, const struct ruleset now[FAMILY_COUNT],
-			     const struct ruleset want[FAMILY_COUNT])
+void transaction_note_differences(struct live *live, const struct change *change, const struct ruleset now[FAMILY_COUNT],
+				  const struct ruleset want[FAMILY_COUNT])
 {
-	struct live *live = transaction->live;
 	size_t noted = 0;
 
 	for (int f = 0; f < FAMILY_COUNT; f++) {
@@ -220,7 +220,7 @@ static void note_differences(struct transaction *transaction, const struct rules
 
 		if (!live->has_family[f])
 			continue;
-		plan_drift(&drifts, &now[f], &want[f], &transaction->change->interfaces, live->arena);
+		plan_drift(&drifts, &now[f], &want[f], &change->interfaces, live->arena);
 		vec_each(drift, &drifts.items) {
 			if (noted++ == DRIFT_NOTES_MAX) {
 				failure_note(live->failure, "and more");
@@ -285,7 +285,7 @@ static bool check_result(struct transaction *transaction, bool *again)
 		*again = transaction->attempts < ATTEMPTS_MAX && transaction_met_others(transaction);
 		if (!*again) {
 			set_unlike_loaded(transaction);
-			note_differences(transaction, now, transaction->change->want);
+			transaction_note_differences(live, transaction->change, now, transaction->change->want);
 		}
 		return false;
 	}
@@ -392,6 +392,7 @@ bool change_run(struct live *live, const struct change *change)
 {
 	struct transaction transaction = {.live = live, .change = change};
 	struct plan plans[FAMILY_COUNT];
+	enum rehearsal_extent extent;
 
 	transaction_plan(plans, live, change, live->rules, change->want);
 	if (plans_are_empty(plans)) {
@@ -406,6 +407,8 @@ bool change_run(struct live *live, const struct change *change)
 			if (!check_references(live, (enum family)f, edit))
 				return false;
 	if (!check_tables(&transaction, plans))
+		return false;
+	if (change->rehearse && !rehearsal_run(live, change, &extent))
 		return false;
 	if (go_forward(&transaction, plans)) {
 		made_tables_clear(live);

@@ -212,7 +212,7 @@ bool live_open(struct live *live, const struct live_options *options, enum live_
 {
 	*live = (struct live){
 		.arena = arena, .sources = sources, .diags = diags, .failure = failure, .options = *options,
-		.warnings = STRBUF_EMPTY, .own_lock = LOCK_FREE, .tools_lock = LOCK_FREE,
+		.warnings = STRBUF_EMPTY, .notes = STRBUF_EMPTY, .own_lock = LOCK_FREE, .tools_lock = LOCK_FREE,
 	};
 	if (!check_rights(failure))
 		return false;
@@ -232,6 +232,7 @@ void live_close(struct live *live)
 	lock_release(&live->tools_lock);
 	lock_release(&live->own_lock);
 	strbuf_free(&live->warnings);
+	strbuf_free(&live->notes);
 }
 
 /* ---- changing ---- */

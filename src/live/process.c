@@ -84,7 +84,8 @@ static bool arrange_descriptors(const struct pipes *pipes, const struct process 
 
 	/* First out of each other's way. */
 	for (int i = 0; i < PROCESS_KEEPS_MAX; i++)
-		if (process->keeps[i] && (kept[count++] = fcntl(*process->keeps[i], F_DUPFD, KEPT_ASIDE)) < 0)
+		if (process->keeps[i] && *process->keeps[i] >= 0 &&
+		    (kept[count++] = fcntl(*process->keeps[i], F_DUPFD, KEPT_ASIDE)) < 0)
 			return false;
 	for (int i = 0; i < PIPE_COUNT; i++)
 		if (dup2(pipes->theirs[i], i) < 0)

@@ -34,6 +34,10 @@ enum restore_outcome transaction_load(struct transaction *transaction, enum fami
  */
 bool transaction_needs_order(const struct transaction *transaction, const struct plan *plan);
 
+/* Notes on the failure how `now` differs from `want`, as far as that is worth reading. */
+void transaction_note_differences(struct live *live, const struct change *change, const struct ruleset now[FAMILY_COUNT],
+				  const struct ruleset want[FAMILY_COUNT]);
+
 /* Under nft: did anybody but us commit since the rules were first read? Unknown counts as yes. */
 bool transaction_met_others(const struct transaction *transaction);
 

@@ -159,8 +159,10 @@ class Host:
                 os.unlink(self.mark)
             more["env"] = self.environment | {"LD_PRELOAD": os.path.join(os.path.dirname(self.work), "killer.so"),
                                               "FAULT_MARK": self.mark} | ({} if ALL else {"FAULT_COARSE": "1"}) | faults
+        # The rehearsal changes nothing here; what becomes of it when it is killed is for tests/live.
+        rehearsal = ["--no-rehearsal"] if words[0] == "apply" else []
         return self.execute(self.program, words[0], "--run-dir", self.run_directory, "--backend", self.backend,
-                            *self.options, *words[1:], **more)
+                            *self.options, *rehearsal, *words[1:], **more)
 
     def must_command(self, *words):
         result = self.command(*words)

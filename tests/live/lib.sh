@@ -39,6 +39,8 @@ pw() {
 	subcommand=$1
 	shift
 	# shellcheck disable=SC2086 # options are words
+	[ "$subcommand" != apply ] || set -- $apply_options "$@"
+	# shellcheck disable=SC2086
 	in_host "$program" "$subcommand" --run-dir "$work/run" $pw_options "$@" >"$work/out" 2>"$work/err"
 	status=$?
 	return 0
@@ -108,8 +110,10 @@ refused() {
 
 # ---- tools that go wrong ----
 
-# make_tools: a directory of tools that do nothing but run the real ones, noting their command line and input.
+# make_tools: a directory of tools that do nothing but run the real ones, noting their command line and input. What they
+# break is to break at the live rules: from now on nothing is rehearsed, unless the case says so.
 make_tools() {
+	apply_options=--no-rehearsal
 	tools_count=$((tools_count + 1))
 	tools="$work/tools$tools_count"
 	mkdir "$tools"

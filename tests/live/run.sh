@@ -20,7 +20,7 @@ done
 
 # For lib.sh and the cases.
 # shellcheck disable=SC2034
-host_count=0 tools_count=0 pw_options=
+host_count=0 tools_count=0 pw_options='' apply_options=''
 passed=0
 failed=0
 hosts=
@@ -67,7 +67,7 @@ fi
 for backend in nft legacy; do
 	for case in "$@"; do
 		# shellcheck disable=SC2034
-		pw_options=
+		pw_options='' apply_options=''
 		policies="$work/policies-$backend-$case"
 		mkdir "$policies"
 		# shellcheck source=/dev/null

@@ -119,7 +119,7 @@ half_way() {
 	make_tools
 	make_tool "$v4" "$(nth_call count)" "[ \$n != 3 ] || exec sleep 60" "exec $(real "$v4") \"\$@\""
 	# shellcheck disable=SC2086
-	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$@" </dev/null \
+	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options $apply_options "$@" </dev/null \
 		>"$work/out" 2>"$work/err" &
 	victim=$!
 	within grep -qx 3 "$tools/count"

@@ -173,7 +173,7 @@ make_tool "$v4" "sleep 0.3" "exec $(real "$v4") \"\$@\""
 for signal in TERM INT HUP; do
 	# Not through a function, so that this is peerwall's own process. Its options are words.
 	# shellcheck disable=SC2086
-	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$other" >"$work/out" 2>"$work/err" &
+	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options $apply_options "$other" >"$work/out" 2>"$work/err" &
 	victim=$!
 	sleep 0.5
 	kill -$signal $victim
@@ -197,7 +197,7 @@ for way in down apply; do
 	make_tools
 	make_tool "$v6" "case \"\$*\" in *--test*) exec $(real "$v6") \"\$@\" ;; esac" "exec sleep 60"
 	# shellcheck disable=SC2086
-	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options "$policy" \
+	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options $apply_options "$policy" \
 		>"$work/out" 2>"$work/err" &
 	victim=$!
 	tries=0
