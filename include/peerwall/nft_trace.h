@@ -27,6 +27,10 @@ enum nft_event_kind {
 	NFT_EVENT_RULE,   /* a rule that matched */
 	NFT_EVENT_RETURN, /* the end of a chain (CONTINUE), or a RETURN by a rule that the kernel does not name (up to 5.x) */
 	NFT_EVENT_POLICY,
+	/* What a table of our own sees (nft_watch.h), and no recording holds: */
+	NFT_EVENT_PASSED,   /* it came out of a table's chains at that hook, with the header it has now */
+	NFT_EVENT_VANISHED, /* it did not */
+	NFT_EVENT_END,      /* it has left the last table */
 };
 
 enum nft_verdict {
@@ -54,8 +58,8 @@ struct nft_event {
 	enum nft_event_kind kind;
 	uint32_t id;          /* the kernel's; several packets may bear the same one, one after the other */
 	const char *family;   /* of the table: "ip", "ip6", "inet" ... */
-	const char *table, *chain;
-	struct nft_header header; /* NFT_EVENT_PACKET */
+	const char *table, *chain; /* table "": none, it came to the hook of that name */
+	struct nft_header header; /* NFT_EVENT_PACKET, NFT_EVENT_PASSED */
 	enum nft_verdict verdict; /* of the others */
 	const char *target;   /* NFT_JUMPS, NFT_GOES: the chain */
 	const char *rule;     /* NFT_EVENT_RULE: as nft prints it; NULL where only the handle is known */

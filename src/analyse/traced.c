@@ -109,15 +109,15 @@ static void take_event(struct collector *collector, const struct nft_event *even
 	struct open_packet *open = find_open(collector, event);
 	enum hook hook;
 
-	if (event->kind == NFT_EVENT_PACKET) {
+	if (event->kind == NFT_EVENT_PACKET || event->kind == NFT_EVENT_PASSED) {
 		take_header(open->packet, &event->header);
-		if (find_hook(event, &hook))
+		if (event->kind == NFT_EVENT_PACKET && find_hook(event, &hook))
 			open->stage = stage_of(hook);
 	}
 	take_family(open->packet, event);
 	vec_push(collector->arena, &open->packet->steps,
 		 (struct traced_step){.event = event, .header = open->packet->last});
-	open->ended = event->kind != NFT_EVENT_PACKET && event->verdict == NFT_DROPS;
+	open->ended = (event->kind == NFT_EVENT_RULE || event->kind == NFT_EVENT_POLICY) && event->verdict == NFT_DROPS;
 }
 
 void traced_collect(struct traced_list *out, const struct nft_event_list *events, struct arena *arena)
@@ -152,7 +152,7 @@ static void place_steps(struct traced_packet *packet)
 		if (event->kind == NFT_EVENT_PACKET || !base || strcmp(base->table, event->table) != 0 ||
 		    strcmp(base->family, event->family) != 0) {
 			base = event;
-			has_hook = step->is_iptables && find_hook(event, &hook);
+			has_hook = (step->is_iptables || !*event->table) && find_hook(event, &hook);
 		}
 		step->has_hook = has_hook;
 		step->hook = hook;
@@ -162,6 +162,12 @@ static void place_steps(struct traced_packet *packet)
 }
 
 /* ---- the fate ---- */
+
+static bool changes_destination(const struct nft_header *before, const struct nft_header *after)
+{
+	return before && after && (!addr_equal(&before->packet.destination.lo, &after->packet.destination.lo) ||
+				   before->packet.destination_port.lo != after->packet.destination_port.lo);
+}
 
 /* The rule of nat behind which the packet has another destination. */
 static void find_translation(struct traced_packet *packet)
@@ -175,15 +181,22 @@ static void find_translation(struct traced_packet *packet)
 		    step->has_hook && (step->hook == HOOK_PREROUTING || step->hook == HOOK_OUTPUT))
 			rule = step;
 	}
-	if (rule && rule->header && packet->last &&
-	    (!addr_equal(&rule->header->packet.destination.lo, &packet->last->packet.destination.lo) ||
-	     rule->header->packet.destination_port.lo != packet->last->packet.destination_port.lo))
+	if (rule && changes_destination(rule->header, packet->last))
 		packet->translation = rule;
+	vec_each(step, &packet->steps)
+		if (step->event->kind == NFT_EVENT_PASSED && step > packet->steps.data && changes_destination(step[-1].header, step->header))
+			packet->translation = step;
+}
+
+/* Rules and policies have verdicts. */
+static bool has_verdict(const struct traced_step *step)
+{
+	return step->event->kind == NFT_EVENT_RULE || step->event->kind == NFT_EVENT_RETURN || step->event->kind == NFT_EVENT_POLICY;
 }
 
 static bool is_consent(const struct traced_step *step)
 {
-	return step->event->kind != NFT_EVENT_PACKET && step->event->verdict == NFT_ACCEPTS && step->is_iptables &&
+	return has_verdict(step) && step->event->verdict == NFT_ACCEPTS && step->is_iptables &&
 	       step->table == TABLE_FILTER;
 }
 
@@ -198,7 +211,7 @@ static bool ends_accepted(const struct traced_packet *packet)
 
 	vec_each(step, &packet->steps)
 		routed |= step->has_hook && step->hook != HOOK_PREROUTING;
-	return routed && last->event->kind != NFT_EVENT_PACKET && last->event->verdict == NFT_ACCEPTS;
+	return last->event->kind == NFT_EVENT_END || (routed && has_verdict(last) && last->event->verdict == NFT_ACCEPTS);
 }
 
 static void settle(struct traced_packet *packet, struct arena *arena)
@@ -207,10 +220,13 @@ static void settle(struct traced_packet *packet, struct arena *arena)
 
 	packet->fate = TRACED_LOST;
 	find_translation(packet);
-	if (last->event->kind != NFT_EVENT_PACKET && last->event->verdict == NFT_DROPS) {
+	if (last->event->kind == NFT_EVENT_VANISHED) {
+		packet->fate = TRACED_DROPPED;
+		packet->decisive = last;
+	} else if (has_verdict(last) && last->event->verdict == NFT_DROPS) {
 		packet->fate = traced_rejects(last, arena) ? TRACED_REJECTED : TRACED_DROPPED;
 		packet->decisive = last;
-	} else if (last->event->kind != NFT_EVENT_PACKET && last->event->verdict == NFT_QUEUES) {
+	} else if (has_verdict(last) && last->event->verdict == NFT_QUEUES) {
 		packet->fate = TRACED_QUEUED;
 		packet->decisive = last;
 	} else if (ends_accepted(packet)) {

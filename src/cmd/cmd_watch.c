@@ -1,28 +1,41 @@
 #include "live_command.h"
-#include "watch_report.h"
+#include "watch_live.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const char help[] =
-	"usage: peerwall watch --read FILE [OPTION...]\n"
+	"usage: peerwall watch [OPTION...] [FILTER...]\n"
+	"       peerwall watch --read FILE [OPTION...] [FILTER...]\n"
 	"\n"
-	"Explains what the kernel's own trace tells of packets: each one's way through the tables, the rules that it met, in the\n"
-	"words of iptables, and what became of it.\n"
+	"Shows what becomes of packets, as the kernel traces them: each one's way through the tables, the rules that it meets,\n"
+	"in the words of iptables, and the one that decides. Nobody's rules are touched; whatever ends it, nothing is left behind.\n"
+	"\n"
+	"A filter is one argument, and several of them are joined by \"or\"; without any, all packets are watched:\n"
+	"  [IF] [SOURCE] [> DESTINATION] [PROTOCOL [PORT] | icmp [TYPE | ping]] [from PORT] [flags SYN,...]\n"
+	"SOURCE and DESTINATION are addresses, prefixes, or peers of a policy; PORT is 22, 22,80 or 8000-8010; a policy's service\n"
+	"stands for PROTOCOL PORT.\n"
 	"\n"
 	"options:\n"
-	"  --read FILE          what `nft monitor trace` printed; - is standard input\n"
-	"  --snapshot FILE      iptables-save or ip6tables-save output, to name the rules by; may be repeated\n"
+	"  --for SECONDS        how long to watch (60)\n"
+	"  --count N            how many packets at most (100)\n"
+	"  --rate N             how many of them a second, the others go unseen (50)\n"
+	"  --policy FILE        names for filters, and the statements behind peerwall's own rules; may be repeated\n"
+	"  --read FILE          explain what `nft monitor trace` printed instead; - is standard input\n"
+	"  --snapshot FILE      with --read: iptables-save or ip6tables-save output, to name the rules by; may be repeated\n"
 	"  --snapshot4 FILE, --snapshot6 FILE   the same, where FILE does not show its family\n"
 	"  --format text|json   json prints one object a line\n"
-	"  --color WHEN         auto, always or never\n"
+	LIVE_OPTIONS_HELP
 	"\n"
-	"exit status: 0 it was explained; 2 usage, 3 the recording or a snapshot cannot be read\n"
+	"exit status: 0 it was watched, or explained; 1 the policy is wrong, 2 usage, a filter included, 3 the recording or a\n"
+	"snapshot cannot be read, 5 no rights, no tool, a kernel that cannot do it\n"
 	"\n"
 	"examples:\n"
-	"  peerwall watch --read trace.log --snapshot host.v4\n"
-	"  iptables-save | peerwall watch --read trace.log --snapshot - --format json\n";
+	"  peerwall watch 'wg1 tcp 873'\n"
+	"  peerwall watch --for 10 'wg1 10.1.1.4 tcp 22,80' 'wg1 fd00:1::/64 > fd00:1::5' 'udp 53'\n"
+	"  peerwall watch --policy wg1.pw 'wg1 laptop'\n"
+	"  peerwall watch --read trace.log --snapshot host.v4\n";
 
 /* One snapshot of each family, at most. */
 static int use_snapshots(struct live_command *command, struct traced_rules *rules)
@@ -40,18 +53,17 @@ static int use_snapshots(struct live_command *command, struct traced_rules *rule
 	return EXIT_FINE;
 }
 
-static void print_packet(struct live_command *command, const struct traced_packet *packet, unsigned long number)
+bool watch_print(struct live_command *command, const struct watch_report *report)
 {
-	struct watch_report report = {.packet = packet, .number = number, .sources = &command->input.sources,
-				      .arena = &command->input.arena};
 	struct strbuf text = STRBUF_EMPTY;
 
 	if (command->json)
-		watch_write_json(&text, &report);
+		watch_write_json(&text, report);
 	else
-		watch_write_text(&text, &report);
+		watch_write_text(&text, report);
 	fwrite(strbuf_str(&text), 1, text.len, stdout);
 	strbuf_free(&text);
+	return fflush(stdout) == 0;
 }
 
 /* A snapshot of another day, or of another host, would name wrong rules or none. */
@@ -70,7 +82,7 @@ static void warn_of_missing(struct live_command *command, const struct traced_li
 			 missing, missing + known);
 }
 
-static int read_recording(struct live_command *command)
+static int read_recording(struct live_command *command, const struct watch_match_list *matches)
 {
 	struct input *input = &command->input;
 	struct nft_event_list events = {0};
@@ -84,10 +96,10 @@ static int read_recording(struct live_command *command)
 	code = use_snapshots(command, &rules);
 	if (code != EXIT_FINE)
 		return code;
-	error = sources_load(&input->sources, command->recording, NFT_TRACE_SIZE_MAX, &source);
+	error = sources_load(&input->sources, command->watch.recording, NFT_TRACE_SIZE_MAX, &source);
 	if (error) {
 		diag_add(&input->diags, CODE_TRACE_UNREADABLE, SPAN_NONE, "cannot read the trace %s: %s",
-			 diag_quote(&input->diags, command->recording, strlen(command->recording)),
+			 diag_quote(&input->diags, command->watch.recording, strlen(command->watch.recording)),
 			 error == -EFBIG ? "it is larger than a recording may be (64 MiB)" : strerror(-error));
 		return EXIT_CONFLICT;
 	}
@@ -95,26 +107,51 @@ static int read_recording(struct live_command *command)
 		return EXIT_CONFLICT;
 	traced_collect(&packets, &events, &input->arena);
 	vec_each(packet, &packets.items) {
+		struct watch_report report = {.packet = *packet, .number = ++number, .sources = &input->sources,
+					      .arena = &input->arena};
+
 		traced_explain(*packet, &rules, &input->arena);
-		print_packet(command, *packet, ++number);
+		if (watch_matches(matches, (*packet)->first) && !watch_print(command, &report))
+			break;
 	}
 	warn_of_missing(command, &packets);
 	return EXIT_FINE;
 }
 
+/* Names in filters may be those of policies. */
+static int take_filters(struct live_command *command, struct watch_match_list *out)
+{
+	struct watch_names names = {0};
+	bool good = true;
+
+	vec_each(path, &command->policies)
+		input_policy(&command->input, *path);
+	if (command->policies.len) {
+		int code = live_command_compile(command);
+
+		if (code != EXIT_FINE)
+			return code;
+	}
+	vec_each(policy, &command->input.policies)
+		vec_push(&command->input.arena, &names.policies, *policy);
+	vec_each(filter, &command->operands)
+		good &= watch_filter_parse(out, *filter, &names, &command->input.sources, &command->input.arena, &command->input.diags);
+	return good ? EXIT_FINE : EXIT_USAGE;
+}
+
 static int run(int argc, char **argv)
 {
 	struct live_command command;
+	struct watch_match_list matches = {0};
 	int code = live_command_begin(&command, &cmd_watch, LIVE_OPTION_FORMAT | LIVE_OPTION_WATCH, argc, argv);
 
-	if (code == EXIT_FINE && command.operands.len)
-		code = usage_error(&cmd_watch, "there is nothing to do for '%s': a recording is named by --read",
-				   command.operands.data[0]);
-	else if (code == EXIT_FINE && !command.recording)
-		code = usage_error(&cmd_watch, "--read FILE names the recording");
+	if (code == EXIT_FINE && command.from_snapshots && !command.watch.recording)
+		code = usage_error(&cmd_watch, "--snapshot goes with --read: the live trace is about the live rules");
 	if (code == EXIT_FINE)
-		code = read_recording(&command);
+		code = take_filters(&command, &matches);
+	if (code == EXIT_FINE)
+		code = command.watch.recording ? read_recording(&command, &matches) : watch_live(&command, &matches);
 	return live_command_end(&command, code);
 }
 
-const struct subcommand cmd_watch = {"watch", "explain what the kernel's trace tells of packets", help, run};
+const struct subcommand cmd_watch = {"watch", "show what becomes of packets, as the kernel traces them", help, run};

@@ -16,10 +16,16 @@
 #define LOCK_LIMIT_DEFAULT 10000 /* ms */
 #define TOOL_LIMIT_DEFAULT 60000
 #define SECONDS_MAX 86400
+#define WATCH_LIMIT_DEFAULT 60000
+#define WATCH_COUNT_DEFAULT 100
+#define WATCH_COUNT_MAX 1000000u
+#define WATCH_RATE_DEFAULT 50
+#define WATCH_RATE_MAX 10000u
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
        FLAG_ALL, FLAG_CONFIRM, FLAG_NO_REHEARSAL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4,
-       FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ, FLAG_COUNT };
+       FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ,
+       FLAG_FOR, FLAG_PACKETS, FLAG_RATE, FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -42,11 +48,14 @@ static const struct {
 	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
 	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
 	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
-	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE},
+	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
 	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE},
 	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH},
 	[FLAG_FROM] = {{"from", 0, true}, LIVE_OPTION_REACH},
 	[FLAG_TO] = {{"to", 0, true}, LIVE_OPTION_REACH},
+	[FLAG_FOR] = {{"for", 0, true}, LIVE_OPTION_WATCH},
+	[FLAG_PACKETS] = {{"count", 0, true}, LIVE_OPTION_WATCH},
+	[FLAG_RATE] = {{"rate", 0, true}, LIVE_OPTION_WATCH},
 };
 
 /*
@@ -145,6 +154,46 @@ static int take_snapshot(struct live_command *command, int flag, const char *val
 	return EXIT_FINE;
 }
 
+static bool parse_count(const char *text, unsigned most, unsigned *out)
+{
+	char *end;
+	unsigned long number;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	number = strtoul(text, &end, 10);
+	if (errno || *end || number == 0 || number > most)
+		return false;
+	*out = (unsigned)number;
+	return true;
+}
+
+static int take_watch_flag(struct live_command *command, int flag, const char *value)
+{
+	struct watch_options *watch = &command->watch;
+
+	switch (flag) {
+	case FLAG_READ:
+		watch->recording = value;
+		return EXIT_FINE;
+	case FLAG_FOR:
+		if (!parse_seconds(value, &watch->limit) || watch->limit == 0)
+			return usage_error(command->subcommand, "--for wants a number of seconds above 0, not '%s'", value);
+		return EXIT_FINE;
+	case FLAG_PACKETS:
+		if (!parse_count(value, WATCH_COUNT_MAX, &watch->count))
+			return usage_error(command->subcommand, "--count wants a number of packets from 1 to %u, not '%s'",
+					   WATCH_COUNT_MAX, value);
+		return EXIT_FINE;
+	default:
+		if (!parse_count(value, WATCH_RATE_MAX, &watch->rate))
+			return usage_error(command->subcommand, "--rate wants a number of packets a second from 1 to %u, not '%s'",
+					   WATCH_RATE_MAX, value);
+		return EXIT_FINE;
+	}
+}
+
 static int take_flag(struct live_command *command, int flag, const char *value)
 {
 	const struct subcommand *subcommand = command->subcommand;
@@ -202,8 +251,10 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 		vec_push(&command->input.arena, &command->hosts, value);
 		return EXIT_FINE;
 	case FLAG_READ:
-		command->recording = value;
-		return EXIT_FINE;
+	case FLAG_FOR:
+	case FLAG_PACKETS:
+	case FLAG_RATE:
+		return take_watch_flag(command, flag, value);
 	case FLAG_FROM:
 		vec_push(&command->input.arena, &command->from, value);
 		return EXIT_FINE;
@@ -260,6 +311,7 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 			.lock_limit = LOCK_LIMIT_DEFAULT,
 			.tool_limit = TOOL_LIMIT_DEFAULT,
 		},
+		.watch = {.limit = WATCH_LIMIT_DEFAULT, .count = WATCH_COUNT_DEFAULT, .rate = WATCH_RATE_DEFAULT},
 	};
 	input_init(&command->input);
 	check_settings_init(&command->checks);

@@ -38,6 +38,14 @@ enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FOR
 
 enum live_format { LIVE_FORMAT_TEXT, LIVE_FORMAT_JSON, LIVE_FORMAT_DOT, LIVE_FORMAT_SVG };
 
+/* How long and how much watch looks; or what it reads instead. */
+struct watch_options {
+	const char *recording; /* --read; NULL: the live trace */
+	unsigned limit;        /* milliseconds */
+	unsigned count;        /* packets */
+	unsigned rate;         /* packets a second */
+};
+
 struct live_command {
 	const struct subcommand *subcommand;
 	struct input input; /* owns the arena, the policies, the diagnostics */
@@ -50,7 +58,7 @@ struct live_command {
 	unsigned confirm_limit; /* milliseconds to confirm the change; 0: it stays */
 	enum live_format format; /* LIVE_OPTION_REACH; others look at `json` */
 	bool from_snapshots; /* --snapshot was given */
-	const char *recording; /* --read */
+	struct watch_options watch;
 	VEC(const char *) policies, hosts; /* --policy, --host */
 	VEC(const char *) from, to;        /* --from, --to */
 	VEC(const char *) operands;

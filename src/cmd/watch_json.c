@@ -74,15 +74,15 @@ static json_t *rules_json(const struct watch_report *report, const struct traced
 
 static json_t *step_json(const struct watch_report *report, const struct traced_step *step)
 {
-	static const char *const kinds[] = {"packet", "rule", "return", "policy"};
+	static const char *const kinds[] = {"packet", "rule", "return", "policy", "passed", "vanished", "end"};
 	static const char *const namings[] = {"untried", "missing", "one-of", "likely", "certain"};
 	const struct nft_event *event = step->event;
-	bool verdict = event->kind != NFT_EVENT_PACKET;
+	bool verdict = event->kind == NFT_EVENT_RULE || event->kind == NFT_EVENT_RETURN || event->kind == NFT_EVENT_POLICY;
 	json_t *object = json_object();
 
 	json_object_set_new(object, "kind", json_string(kinds[event->kind]));
 	json_object_set_new(object, "family", json_cstring(event->family));
-	json_object_set_new(object, "table", json_cstring(event->table));
+	json_object_set_new(object, "table", *event->table ? json_cstring(event->table) : json_null());
 	json_object_set_new(object, "chain", json_cstring(event->chain));
 	json_object_set_new(object, "hook", step->has_hook ? json_string(hook_names[step->hook]) : json_null());
 	json_object_set_new(object, "verdict", verdict ? json_string(nft_verdict_names[event->verdict]) : json_null());
@@ -92,7 +92,7 @@ static json_t *step_json(const struct watch_report *report, const struct traced_
 	json_object_set_new(object, "naming", event->kind == NFT_EVENT_RULE || step->rules.len ? json_string(namings[step->naming])
 												 : json_null());
 	json_object_set_new(object, "rules", rules_json(report, step));
-	json_object_set_new(object, "packet", header_json(event->kind == NFT_EVENT_PACKET ? step->header : NULL));
+	json_object_set_new(object, "packet", header_json(event->kind == NFT_EVENT_PACKET || event->kind == NFT_EVENT_PASSED ? step->header : NULL));
 	set_place(object, report, event->span);
 	return object;
 }

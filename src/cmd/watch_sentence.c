@@ -45,6 +45,10 @@ static void name_step(struct strbuf *out, const struct watch_report *report, con
 		strbuf_addf(out, "the policy of %s%s %s", prefix, event->table, event->chain);
 		return;
 	}
+	if (event->kind == NFT_EVENT_PASSED || event->kind == NFT_EVENT_VANISHED) {
+		strbuf_addf(out, "%s %s", event->table, event->chain);
+		return;
+	}
 	switch (step->naming) {
 	case NAMING_CERTAIN:
 	case NAMING_LIKELY:
@@ -183,8 +187,12 @@ static void tell_loss(struct strbuf *out, const struct watch_report *report)
 	const struct traced_step *last = &packet->steps.data[packet->steps.len - 1];
 
 	tell_who(out, report, "Whether ", true);
-	strbuf_addf(out, ", the trace does not tell: it ends in %s%s%s %s", last->is_iptables ? "" : last->event->family,
-		    last->is_iptables ? "" : " ", last->event->table, last->event->chain);
+	strbuf_adds(out, ", the trace does not tell: it ends in ");
+	if (*last->event->table)
+		strbuf_addf(out, "%s%s%s ", last->is_iptables ? "" : last->event->family, last->is_iptables ? "" : " ", last->event->table);
+	strbuf_adds(out, last->event->chain);
+	if (last->has_hook && last->hook == HOOK_PREROUTING && last->event->kind != NFT_EVENT_RULE)
+		strbuf_adds(out, ", and no rule behind the routing decision has seen it");
 }
 
 void watch_write_sentence(struct strbuf *out, const struct watch_report *report)
@@ -194,7 +202,7 @@ void watch_write_sentence(struct strbuf *out, const struct watch_report *report)
 		tell_acceptance(out, report);
 		return;
 	case TRACED_DROPPED:
-		tell_refusal(out, report, "drops");
+		tell_refusal(out, report, report->packet->decisive->event->kind == NFT_EVENT_VANISHED ? "ends" : "drops");
 		return;
 	case TRACED_REJECTED:
 		tell_refusal(out, report, "rejects");

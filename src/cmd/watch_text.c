@@ -57,7 +57,7 @@ static void write_named(struct strbuf *out, const struct watch_report *report, c
 		watch_write_rules(out, report, step);
 		break;
 	case NAMING_MISSING:
-		strbuf_adds(out, ", a rule that is not in the snapshot");
+		strbuf_adds(out, ", a rule that is not among those at hand");
 		break;
 	case NAMING_UNTRIED:
 		break;
@@ -98,10 +98,29 @@ static void write_return(struct strbuf *out, const struct watch_report *report, 
 	}
 }
 
+static void write_passage(struct strbuf *out, const struct watch_report *report, const struct traced_step *step)
+{
+	write_place(out, step);
+	strbuf_adds(out, ": passed\n");
+	if (step != report->packet->translation)
+		return;
+	strbuf_adds(out, "    it is now ");
+	write_header(out, step->header);
+	strbuf_addc(out, '\n');
+}
+
 static void write_step(struct strbuf *out, const struct watch_report *report, const struct traced_step *step)
 {
 	switch (step->event->kind) {
 	case NFT_EVENT_PACKET:
+	case NFT_EVENT_END:
+		return;
+	case NFT_EVENT_PASSED:
+		write_passage(out, report, step);
+		return;
+	case NFT_EVENT_VANISHED:
+		write_place(out, step);
+		strbuf_adds(out, ": it does not come out of here\n");
 		return;
 	case NFT_EVENT_RULE:
 		write_rule(out, report, step);

@@ -1,11 +1,13 @@
 #include "netlink.h"
 
+#include <peerwall/arena.h>
 #include <peerwall/bug.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
@@ -36,7 +38,10 @@ static void add(struct netlink_request *request, const void *bytes, size_t size)
 	size_t padded = NLMSG_ALIGN(size);
 	struct nlmsghdr header;
 
-	BUG_ON(padded > sizeof request->bytes - request->size);
+	if (padded > request->capacity - request->size) {
+		request->capacity = 2 * request->capacity + padded;
+		request->bytes = checked_realloc(request->bytes, request->capacity);
+	}
 	memset(request->bytes + request->size, 0, padded);
 	memcpy(request->bytes + request->size, bytes, size);
 	request->size += padded;
@@ -62,6 +67,7 @@ void netlink_put(struct netlink_request *request, uint16_t attribute, const void
 {
 	struct nlattr header = {.nla_len = (uint16_t)(NLA_HDRLEN + size), .nla_type = attribute};
 
+	BUG_ON(size > UINT16_MAX - NLA_HDRLEN);
 	add(request, &header, sizeof header);
 	add(request, bytes, size);
 }
@@ -70,6 +76,28 @@ void netlink_put_number(struct netlink_request *request, uint16_t attribute, uin
 {
 	number = htonl(number);
 	netlink_put(request, attribute, &number, sizeof number);
+}
+
+void netlink_put_text(struct netlink_request *request, uint16_t attribute, const char *text)
+{
+	netlink_put(request, attribute, text, strlen(text) + 1);
+}
+
+size_t netlink_nest(struct netlink_request *request, uint16_t attribute)
+{
+	size_t nest = request->size;
+
+	netlink_put(request, attribute | NLA_F_NESTED, "", 0);
+	return nest;
+}
+
+void netlink_end(struct netlink_request *request, size_t nest)
+{
+	struct nlattr header;
+
+	memcpy(&header, request->bytes + nest, sizeof header);
+	header.nla_len = (uint16_t)(request->size - nest);
+	memcpy(request->bytes + nest, &header, sizeof header);
 }
 
 /* What one message says. *done: it was the last one. */
@@ -90,20 +118,17 @@ static int take_message(const unsigned char *message, const struct nlmsghdr *hea
 		return -EINTR;
 	if (header->nlmsg_len < body)
 		return -EPROTO;
-	return visit(context, (struct netlink_value){message + body, header->nlmsg_len - body});
+	return visit ? visit(context, (struct netlink_value){message + body, header->nlmsg_len - body}) : 0;
 }
 
 /* The first failure counts, but all is read, so that nothing is left for the next question. */
-int netlink_ask(int fd, const struct netlink_request *request, netlink_visit visit, void *context)
+static int take_answers(int fd, uint32_t number, netlink_visit visit, void *context)
 {
 	_Alignas(struct nlmsghdr) unsigned char answer[ANSWER_SIZE];
-	struct nlmsghdr asked, header;
+	struct nlmsghdr header;
 	bool done = false;
 	int result = 0;
 
-	memcpy(&asked, request->bytes, sizeof asked);
-	if (send(fd, request->bytes, request->size, 0) < 0)
-		return -errno;
 	while (!done) {
 		ssize_t n = recv(fd, answer, sizeof answer, MSG_TRUNC);
 		size_t left, at = 0;
@@ -120,7 +145,7 @@ int netlink_ask(int fd, const struct netlink_request *request, netlink_visit vis
 			memcpy(&header, answer + at, sizeof header);
 			if (header.nlmsg_len < sizeof header || header.nlmsg_len > left)
 				return -EPROTO;
-			if (header.nlmsg_seq == asked.nlmsg_seq)
+			if (header.nlmsg_seq == number)
 				error = take_message(answer + at, &header, visit, context, &done);
 			if (result == 0)
 				result = error;
@@ -128,6 +153,18 @@ int netlink_ask(int fd, const struct netlink_request *request, netlink_visit vis
 		}
 	}
 	return result;
+}
+
+int netlink_ask(int fd, struct netlink_request *request, netlink_visit visit, void *context)
+{
+	ssize_t sent = send(fd, request->bytes, request->size, 0);
+	int error = sent < 0 ? -errno : 0;
+	struct nlmsghdr asked;
+
+	memcpy(&asked, request->bytes, sizeof asked);
+	free(request->bytes);
+	*request = (struct netlink_request){.size = 0};
+	return error ? error : take_answers(fd, asked.nlmsg_seq, visit, context);
 }
 
 bool netlink_find(struct netlink_value attributes, uint16_t attribute, struct netlink_value *out)

@@ -1,8 +1,8 @@
 /*
  * netlink.h - questions to nf_tables, and its answers, as netlink messages.
  *
- * Purpose: just enough of NETLINK_NETFILTER to ask for the generation, tables and chains, and to delete a table:
- * iptables' tools can do none of these. A request may hold several messages (a batch); all bear one number.
+ * Purpose: just enough of NETLINK_NETFILTER to ask for the generation, tables, chains and rules, to delete a table, and to make
+ * one that watches: iptables' tools can do none of these. A request may hold several messages (a batch); all bear one number.
  * Source of facts: linux/netlink.h, linux/netfilter/nfnetlink.h, linux/netfilter/nf_tables.h, RFC 3549.
  * Errors: 0 or -errno, the kernel's own where it refuses. State after failure: the socket is good for the next request.
  */
@@ -13,11 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define NETLINK_REQUEST_SIZE 512
-
+/* {.size = 0} is ready for use. */
 struct netlink_request {
-	_Alignas(4) unsigned char bytes[NETLINK_REQUEST_SIZE];
-	size_t size;
+	unsigned char *bytes;
+	size_t size, capacity;
 	size_t last; /* where the message begins that is being written */
 };
 
@@ -37,9 +36,16 @@ void netlink_begin(struct netlink_request *request, uint16_t type, uint16_t flag
 /* Adds an attribute to it. */
 void netlink_put(struct netlink_request *request, uint16_t attribute, const void *bytes, size_t size);
 void netlink_put_number(struct netlink_request *request, uint16_t attribute, uint32_t number);
+void netlink_put_text(struct netlink_request *request, uint16_t attribute, const char *text);
+/* An attribute that holds those added until netlink_end(), which is given what netlink_nest() returned. */
+size_t netlink_nest(struct netlink_request *request, uint16_t attribute);
+void netlink_end(struct netlink_request *request, size_t nest);
 
-/* Sends it, and takes what comes back until the kernel says that this is all: some message has to ask for that. */
-int netlink_ask(int fd, const struct netlink_request *request, netlink_visit visit, void *context);
+/*
+ * Sends it, lets go of it, and takes what comes back until the kernel says that this is all: some message has to ask for that.
+ * Where nothing comes back but acknowledgements, `visit` may be NULL.
+ */
+int netlink_ask(int fd, struct netlink_request *request, netlink_visit visit, void *context);
 
 bool netlink_find(struct netlink_value attributes, uint16_t attribute, struct netlink_value *out);
 bool netlink_find_number(struct netlink_value attributes, uint16_t attribute, uint32_t *out);

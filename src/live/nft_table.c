@@ -105,7 +105,7 @@ static int ask_table(int fd, struct look *look, enum family family)
 	const char *name = table_names[look->table];
 
 	netlink_begin(&request, MESSAGE(GETTABLE), NLM_F_ACK, protocols[family], 0);
-	netlink_put(&request, NFTA_TABLE_NAME, name, strlen(name) + 1);
+	netlink_put_text(&request, NFTA_TABLE_NAME, name);
 	return netlink_ask(fd, &request, take_table, look);
 }
 
@@ -140,13 +140,6 @@ int nft_table_look(enum nft_table_state *out, enum family family, enum table_id 
 
 /* ---- deleting ---- */
 
-static int take_nothing(void *context, struct netlink_value attributes)
-{
-	(void)context;
-	(void)attributes;
-	return 0;
-}
-
 /* One message in a batch that is bound to a generation. */
 static int run_batch(int fd, uint32_t generation, uint16_t message, enum family family, const char *table)
 {
@@ -156,9 +149,9 @@ static int run_batch(int fd, uint32_t generation, uint16_t message, enum family 
 	netlink_put_number(&request, NFNL_BATCH_GENID, generation);
 	netlink_begin(&request, message, NLM_F_ACK, protocols[family], 0);
 	if (table)
-		netlink_put(&request, NFTA_TABLE_NAME, table, strlen(table) + 1);
+		netlink_put_text(&request, NFTA_TABLE_NAME, table);
 	netlink_begin(&request, NFNL_MSG_BATCH_END, 0, NFPROTO_UNSPEC, NFNL_SUBSYS_NFTABLES);
-	return netlink_ask(fd, &request, take_nothing, NULL);
+	return netlink_ask(fd, &request, NULL, NULL);
 }
 
 /*

@@ -49,5 +49,5 @@ check() {
 check lint sarif sarif-2.1.0.json 50
 check lint json report-1.json 50
 check trace json trace-1.json 25
-check watch json watch-1.json 10
+check watch-read json watch-1.json 10
 check reach json reach-1.json 10
