@@ -36,18 +36,22 @@ static bool is_plain_drop(const struct rule *rule)
 	return rule->target.kind == TARGET_DROP;
 }
 
-static void go_before(struct outcome *outcome, struct packet_space *space, const struct rule *rule, struct matched matched)
+/* A rule that is told to be of no use itself does nothing that could be relied on, but may do harm once others are gone. */
+static void go_before(struct outcome *outcome, struct packet_space *space, const struct rule_record *record,
+		      struct matched matched)
 {
+	const struct rule *rule = record->rule;
+	bool reliable = record->hit && matched.exact;
 	bool accepts = !rule->opaque && rule->target.kind == TARGET_ACCEPT;
 	bool drops = !rule->opaque && is_plain_drop(rule);
 
 	if (!accepts)
 		outcome->accepted = packets_minus(space, outcome->accepted, matched.packets);
-	else if (matched.exact)
+	else if (reliable)
 		outcome->accepted = packets_or(space, outcome->accepted, matched.packets);
 	if (!drops)
 		outcome->dropped = packets_minus(space, outcome->dropped, matched.packets);
-	else if (matched.exact)
+	else if (reliable)
 		outcome->dropped = packets_or(space, outcome->dropped, matched.packets);
 }
 
@@ -61,7 +65,7 @@ static void find_heir(struct judge *judge, struct rule_record *record, const str
 	for (size_t i = from; i < chain->rules.len && i < to; i++) {
 		const struct rule *rule = &chain->rules.data[i];
 
-		if (rule->opaque || rule->target.kind != record->rule->target.kind)
+		if (rule->opaque || rule->target.kind != record->rule->target.kind || !record[i + 1 - from].hit)
 			continue;
 		if (packets_and(space, rule_packets(space, rule, &walk->vantage).packets, record->hit_now) == DIAGRAM_NONE)
 			continue;
@@ -110,8 +114,7 @@ void judge_strike_needed(struct judge *judge, struct chain_record *chain, const 
 			left--;
 			judge_one(judge, chain, record, &behind, walk);
 		}
-		/* What is never hit may go as well, so nothing is left to it. */
-		if (record->hit && left)
-			go_before(&behind, space, record->rule, rule_packets(space, record->rule, &walk->vantage));
+		if (left)
+			go_before(&behind, space, record, rule_packets(space, record->rule, &walk->vantage));
 	}
 }

@@ -1,17 +1,19 @@
 #!/bin/bash
 # shellcheck disable=SC2016 # what unshare runs gets its words as arguments
 # Dumps that others wrote, in the folder that PEERWALL_CORPUS names (its INDEX.tsv says where each came from and
-# which backends load it): each is read without loss; each that loads is loaded for real, and what the kernel's
-# tool then prints is, byte for byte, what peerwall prints from the decoded rules. Then the rules of iptables' own
+# which backends load it): each is read without loss; each that loads is judged by lint --installed, and loaded for
+# real, and what the kernel's tool then prints is, byte for byte, what peerwall prints from the decoded rules. Then the rules of iptables' own
 # extension tests, and words with every byte that a name may hold.
 #
-# Needs root for the second and the last part. Set PEERWALL_LIBRARY for another build than build/libpeerwall.a.
+# Needs root for all but the first two. Set PEERWALL_LIBRARY for another build than build/libpeerwall.a; the program is
+# the one beside it.
 
 set -u
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 library=${PEERWALL_LIBRARY:-$root/build/libpeerwall.a}
+peerwall=$(dirname "$library")/peerwall
 corpus=${PEERWALL_CORPUS:-}
 passed=0
 failed=0
@@ -84,6 +86,26 @@ read_dump() { # path family must-read
 	esac
 }
 
+# ---- the rules of every dump that is not very large are judged: in a reasonable time, without a crash ----
+
+judged=0 judged_most=3000 unused=0 spare=0
+
+judge_dump() { # path family rules
+	local status
+
+	[ "$3" -le "$judged_most" ] || return 0
+	timeout 60 "$peerwall" lint --installed --format json --snapshot"$2" "$corpus/$1" >"$work/judged" 2>"$work/why"
+	status=$?
+	if [ $status -ne 0 ] && [ $status -ne 3 ]; then
+		fail "$1 is not judged: status $status"
+		return
+	fi
+	pass
+	judged=$((judged + 1))
+	unused=$((unused + $(grep -cE '"code": "PW62[0-3]"' "$work/judged")))
+	spare=$((spare + $(grep -c '"code": "PW624"' "$work/judged")))
+}
+
 # ---- what loads comes back as we print it ----
 
 loads=0 loaded_rules=0
@@ -142,7 +164,7 @@ load_dumps() { # path family backend...
 	done
 }
 
-while IFS=$'\t' read -r path _ family _ _ _ _ _ nft legacy _; do
+while IFS=$'\t' read -r path _ family rules_of _ _ _ _ nft legacy _; do
 	[ "$path" != path ] || continue
 	family=${family#v}
 	[ "$family" = 6 ] || family=4
@@ -152,6 +174,7 @@ while IFS=$'\t' read -r path _ family _ _ _ _ _ nft legacy _; do
 	esac
 	read_dump "$path" "$family" "$must"
 	[ "$must" = yes ] || continue
+	judge_dump "$path" "$family" "$rules_of"
 	load_dumps "$path" "$family" nft legacy
 	guess=$("$roundtrip" guess "$corpus/$path")
 	if [ "$guess" = "$family" ] || [ "$guess" = '?' ]; then
@@ -244,6 +267,7 @@ done
 percent=$(awk -v all="$rules" -v some="$decoded" 'BEGIN { printf("%.3f", 100 * some / (all + (all == 0))) }')
 echo "dumps that load: $files, $rules rules; decoded $decoded ($percent %), canonical as written $canonical, opaque $opaque"
 echo "other files: $dirty read, $refused refused with a place and a reason"
+echo "judged as they are: $judged dumps; $unused rules and chains that nothing comes to, $spare that could be left out"
 echo "loaded and compared: $loads loads, $loaded_rules rules"
 echo "extension tests: $same equal, $unknown of extensions that are not known, $refused_rules refused as they should be," \
 	"$lenient that only their chain or a missing set makes wrong"
