@@ -72,8 +72,8 @@ static bool is_behind_bridge(const struct host *host, const struct addr *addr)
 }
 
 /*
- * Where nobody knows the host's addresses, any may be its own. But what rules send packets on to and what lies in a network that is
- * behind a bridge is a container's.
+ * Where nobody knows the host's addresses, any may be its own. But what rules send packets on to and what lies in a
+ * network that is behind a bridge is a container's.
  */
 static void collect_containers(struct addr_set *out, const struct reach_input *input, struct arena *arena)
 {
@@ -206,7 +206,8 @@ static bool add_interface(struct reaching *reaching, const char *in)
 	if (!group) {
 		struct blurs blurs = {0};
 		struct reach_place place = {
-			.in = in, .places = &reaching->out->places, .wanted = &reaching->input->wanted,
+			.in = in, .ruleset = reaching->input->ruleset, .places = &reaching->out->places,
+			.wanted = &reaching->input->wanted,
 			.entered = traverse_entering(space, in, reaching->arriving),
 		};
 

@@ -66,7 +66,8 @@ struct row_maker {
 	const struct journey *journey;
 	const struct blurs *blurs;
 	uint32_t refused[PASSAGE_COUNT]; /* worked out once: these are large sets */
-	uint32_t met[PASSAGE_COUNT];     /* accepted or dropped */
+	uint32_t met[PASSAGE_COUNT]; /* accepted or dropped */
+	bool unsure;                 /* nat_is_unsure() */
 	uint32_t opening;
 	struct vantage vantage; /* of nat PREROUTING */
 	VEC(struct turning) singles; /* by destination */
@@ -417,6 +418,39 @@ static void add_row(struct row_maker *maker, struct reach_interfaces *out, const
 	vec_push(space->arena, &out->rows, *row);
 }
 
+/* Does the rule pick one of several targets for each connection, or one of this host's addresses? */
+static bool is_choice(const struct row_maker *maker, const struct rule *rule)
+{
+	const struct option *option;
+	addr_number one;
+
+	if (rule->opaque || rule->target.kind != TARGET_EXTENSION)
+		return rule->opaque;
+	switch (rule->target.extension.module) {
+	case MODULE_T_DNAT:
+		option = target_option(rule, OPTION_T_DNAT_TO);
+		return !option || (option->value.nat.has_addr && !has_one_destination(rule, &one)) ||
+		       (option->value.nat.has_port && option->value.nat.port_lo != option->value.nat.port_hi);
+	case MODULE_T_REDIRECT:
+		option = target_option(rule, OPTION_T_REDIRECT_TO_PORTS);
+		return maker->space->family == FAMILY_IPV6 || !maker->vantage.places->addresses_known ||
+		       !host_first_address(maker->vantage.places->host, maker->vantage.in, maker->space->family) ||
+		       (option && option->value.range.lo != option->value.range.hi);
+	default:
+		return false;
+	}
+}
+
+/* Can packets that look alike be led to several ends? If not, no row has to be asked, which is dear where there are many. */
+static bool nat_is_unsure(const struct row_maker *maker, const struct ruleset *ruleset)
+{
+	vec_each(chain, &ruleset->tables[TABLE_NAT].chains)
+		vec_each(rule, &chain->rules)
+			if (is_choice(maker, rule) || !rule_packets(maker->space, rule, &maker->vantage).exact)
+				return true;
+	return false;
+}
+
 /*
  * Does what becomes of such a packet depend on which target a rule picks, or on whether a rule of nat takes hold of it? By which
  * interface it leaves does not count: that is the route's.
@@ -442,7 +476,7 @@ static void make_row(struct row_maker *maker, struct reach_interfaces *out, cons
 
 	if (what->kind == EXPOSURE_TRANSLATED)
 		find_translations(maker, &row);
-	if (what->certain && may_end_elsewhere(maker, what)) {
+	if (what->certain && maker->unsure && may_end_elsewhere(maker, what)) {
 		row.what.certain = false;
 		add_row(maker, out, place, &row);
 		return;
@@ -465,6 +499,7 @@ void reach_rows_make(struct reach_interfaces *out, struct packet_space *space, c
 	exposure_make(&exposure, space, journey, place->entered);
 	merge_rows(space, &exposure);
 	maker.opening = opening(space);
+	maker.unsure = nat_is_unsure(&maker, place->ruleset);
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
 		maker.met[passage] = packets_or(space, journey->accepted[passage], journey->dropped[passage]);
 		out->accepted[passage] = journey->accepted[passage];

@@ -28,6 +28,7 @@ void reach_rows_mention(struct packet_space *space);
 /* Where the packets come in. */
 struct reach_place {
 	const char *in;
+	const struct ruleset *ruleset;
 	const struct places *places;
 	const struct reach_wanted *wanted;
 	uint32_t entered;
