@@ -137,28 +137,27 @@ static void add_match(struct rule_traits *out, const struct match *match, struct
 
 /* ---- targets ---- */
 
-static void write_address(struct strbuf *out, const struct addr *addr)
-{
-	char text[ADDR_TEXT_MAX];
-
-	addr_format(addr, text);
-	strbuf_addf(out, addr->family == FAMILY_IPV6 ? "[%s]" : "%s", text);
-}
-
-/* "dnat 172.18.0.2:8096" */
+/* "dnat 172.18.0.2:8096", "snat [fd00::2-fd00::5]:80-90": brackets where a port follows. */
 static const char *nat_text(const char *word, const struct match *target, struct arena *arena)
 {
 	const struct value *value = target->options.len ? &target->options.data->value : NULL;
 	struct strbuf text = STRBUF_EMPTY;
+	char address[ADDR_TEXT_MAX];
 
 	strbuf_addf(&text, "%s ", word);
 	if (value && value->kind == VALUE_NAT) {
-		if (value->nat.has_addr)
-			write_address(&text, &value->nat.lo);
-		if (value->nat.has_addr && !addr_equal(&value->nat.lo, &value->nat.hi)) {
-			strbuf_addc(&text, '-');
-			write_address(&text, &value->nat.hi);
+		bool brackets = value->nat.has_addr && value->nat.has_port && value->nat.lo.family == FAMILY_IPV6;
+
+		strbuf_adds(&text, brackets ? "[" : "");
+		if (value->nat.has_addr) {
+			addr_format(&value->nat.lo, address);
+			strbuf_adds(&text, address);
 		}
+		if (value->nat.has_addr && !addr_equal(&value->nat.lo, &value->nat.hi)) {
+			addr_format(&value->nat.hi, address);
+			strbuf_addf(&text, "-%s", address);
+		}
+		strbuf_adds(&text, brackets ? "]" : "");
 		if (value->nat.has_port)
 			strbuf_addf(&text, ":%u", value->nat.port_lo);
 		if (value->nat.has_port && value->nat.port_hi != value->nat.port_lo)
@@ -180,6 +179,17 @@ static const char *reject_text(const struct match *target)
 		if (option->id == OPTION_T_REJECT_WITH && strcmp(option->value.text, "tcp-reset") == 0)
 			return "reject reset";
 	return "reject";
+}
+
+static const char *connmark_text(const struct match *target)
+{
+	vec_each(option, &target->options) {
+		if (option->id == OPTION_T_CONNMARK_SAVE)
+			return "save mark";
+		if (option->id == OPTION_T_CONNMARK_RESTORE)
+			return "restore mark";
+	}
+	return "ctmark";
 }
 
 /* Targets that nft prints in words of its own; the others by their names. */
@@ -204,7 +214,7 @@ static const char *extension_text(const struct match *target, struct arena *aren
 	case MODULE_T_MARK:
 		return "mark";
 	case MODULE_T_CONNMARK:
-		return "ctmark";
+		return connmark_text(target);
 	case MODULE_T_TCPMSS:
 		return "mss";
 	case MODULE_T_QUEUE:

@@ -196,6 +196,21 @@ static void take_ip(struct text_reader *reader)
 		reader->odd = true;
 }
 
+/* "maxseg size set 1000" does something, "maxseg size != 536-65535" asks for it. */
+static void take_option(struct text_reader *reader)
+{
+	bool maxseg = nft_word_is(take(reader), "maxseg") && nft_word_is(take(reader), "size");
+
+	if (maxseg && nft_word_is(peek(reader), "set")) {
+		set_target(reader, "mss");
+		skip_rest(reader);
+		return;
+	}
+	reader->out->more = true;
+	take_negation(reader);
+	take(reader);
+}
+
 static void take_transport(struct text_reader *reader, struct nft_word name)
 {
 	struct nft_word key = take(reader);
@@ -206,8 +221,8 @@ static void take_transport(struct text_reader *reader, struct nft_word name)
 		take_ports(reader, TRAIT_SOURCE_PORT);
 	else if (nft_word_is(key, "dport"))
 		take_ports(reader, TRAIT_DESTINATION_PORT);
-	else if (nft_word_is(key, "option") && nft_word_is(peek(reader), "maxseg"))
-		set_target(reader, "mss");
+	else if (nft_word_is(key, "option"))
+		take_option(reader);
 	else
 		reader->out->more = true;
 }
@@ -282,7 +297,8 @@ static void take_conntrack(struct text_reader *reader)
 		return;
 	}
 	if (nft_word_is(key, "mark") && nft_word_is(peek(reader), "set")) {
-		set_target(reader, "ctmark");
+		take(reader);
+		set_target(reader, nft_word_is(take(reader), "mark") ? "save mark" : "ctmark");
 		skip_rest(reader);
 		return;
 	}
@@ -298,24 +314,36 @@ static void take_conntrack(struct text_reader *reader)
 	take(reader);
 }
 
+/* "daddr type local"; "saddr . iif type local"; "saddr . iif oif 0", which is rpfilter's */
 static void take_fib(struct text_reader *reader)
 {
-	struct nft_word key = take(reader);
-	enum trait_kind kind = nft_word_is(key, "saddr") ? TRAIT_SOURCE_TYPE : TRAIT_DESTINATION_TYPE;
+	struct nft_word key = take(reader), word = take(reader);
+	bool plain = nft_word_is(word, "type");
 
-	if (nft_word_is(peek(reader), "type")) {
+	while (nft_word_is(word, ".")) {
 		take(reader);
-		add_bits(reader, kind, type_names);
+		word = take(reader);
+	}
+	if (plain) {
+		add_bits(reader, nft_word_is(key, "saddr") ? TRAIT_SOURCE_TYPE : TRAIT_DESTINATION_TYPE, type_names);
 		return;
 	}
-	make_vague(reader, TRAIT_SOURCE_TYPE);
-	make_vague(reader, TRAIT_DESTINATION_TYPE);
-	/* "saddr . iif type local" */
-	for (struct nft_word word = take(reader); word.size && !nft_word_is(word, "type");)
-		word = take(reader);
+	if (nft_word_is(word, "type")) {
+		make_vague(reader, TRAIT_SOURCE_TYPE);
+		make_vague(reader, TRAIT_DESTINATION_TYPE);
+	} else {
+		reader->out->more = true;
+	}
 	take_negation(reader);
 	if (nft_word_is(take(reader), "{"))
 		skip_set(reader);
+}
+
+/* "set 0x1", "set mark or 0x2", and "set ct mark" */
+static void take_mark(struct text_reader *reader)
+{
+	take(reader);
+	set_target(reader, nft_word_is(take(reader), "ct") ? "restore mark" : "mark");
 }
 
 static void take_meta(struct text_reader *reader)
@@ -328,7 +356,7 @@ static void take_meta(struct text_reader *reader)
 		if (nft_word_is(key, "nftrace"))
 			set_target(reader, "trace");
 		else if (nft_word_is(key, "mark"))
-			set_target(reader, "mark");
+			take_mark(reader);
 		else
 			reader->odd = true;
 		skip_rest(reader);
