@@ -3,6 +3,7 @@
 #include "installed_walk.h"
 
 #include <peerwall/exposure.h>
+#include <peerwall/intern.h>
 
 #include <string.h>
 
@@ -26,6 +27,7 @@ struct telling {
 	struct packet_space space;
 	struct places places;
 	VEC(struct blurring) blurring; /* by the interface at hand */
+	struct intern blurring_rules;  /* their addresses, by number */
 	size_t steps;
 };
 
@@ -45,11 +47,11 @@ struct told_list {
 
 static struct blurring *blurring_of(struct telling *telling, const struct rule *rule)
 {
-	vec_each(blurring, &telling->blurring)
-		if (blurring->rule == rule)
-			return blurring;
-	vec_push(&telling->arena, &telling->blurring, (struct blurring){.rule = rule});
-	return &telling->blurring.data[telling->blurring.len - 1];
+	uint32_t number = intern_add(&telling->blurring_rules, (const char *)&rule, sizeof rule);
+
+	if (number == telling->blurring.len)
+		vec_push(&telling->arena, &telling->blurring, (struct blurring){.rule = rule});
+	return &telling->blurring.data[number];
 }
 
 static void see_blurring(void *context, const struct visit *visit)
@@ -213,6 +215,7 @@ static bool tell_interface(struct told *told, struct telling *telling, const cha
 
 	packet_space_clear(&telling->space);
 	telling->blurring.len = 0;
+	intern_init(&telling->blurring_rules, &telling->arena);
 	input.arriving = traverse_arriving(&telling->space, &telling->places);
 	traverse(&journey, &telling->space, &input);
 	telling->steps += journey.steps;

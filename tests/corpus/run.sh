@@ -2,11 +2,11 @@
 # shellcheck disable=SC2016 # what unshare runs gets its words as arguments
 # Dumps that others wrote, in the folder that PEERWALL_CORPUS names (its INDEX.tsv says where each came from and
 # which backends load it): each is read without loss; each that loads is judged by lint --installed, and loaded for
-# real, and what the kernel's tool then prints is, byte for byte, what peerwall prints from the decoded rules. Then the rules of iptables' own
-# extension tests, and words with every byte that a name may hold.
+# real, and what the kernel's tool then prints is, byte for byte, what peerwall prints from the decoded rules. Then
+# the rules of iptables' own extension tests, and words with every byte that a name may hold.
 #
-# Needs root for all but the first two. Set PEERWALL_LIBRARY for another build than build/libpeerwall.a; the program is
-# the one beside it.
+# Needs root for all but the first two. Set PEERWALL_LIBRARY for another build than build/libpeerwall.a; the program
+# is the one beside it.
 
 set -u
 
