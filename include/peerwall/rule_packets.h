@@ -28,8 +28,10 @@ struct vantage {
 	enum hook hook;
 	enum tracking tracking;
 	bool before_tracking; /* in raw: no state yet, but for what was taken out of tracking */
-	uint32_t untracked;   /* what may have been taken out; marks do not count */
+	uint32_t untracked;   /* in raw: what may have been taken out; marks do not count */
 	uint32_t surely_untracked;
+	uint32_t templated;   /* in raw: what a CT rule may have bespoken for tracking, and has */
+	uint32_t surely_templated;
 	bool translated;      /* DNAT has been at work: -d and --dport see what it made */
 	bool resourced;       /* SNAT may have been at work: -s and --sport see what it made, which is not known */
 	const struct places *places;

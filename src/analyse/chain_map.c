@@ -75,6 +75,7 @@ static enum deed deed_of(const struct rule *rule)
 	case EFFECT_CONNMARK:
 	case EFFECT_HOPS:
 	case EFFECT_NOTRACK:
+	case EFFECT_TEMPLATE:
 		return DEED_GOES_ON;
 	case EFFECT_ACCEPT:
 		return DEED_ACCEPTS;

@@ -28,7 +28,7 @@ static enum rule_effect extension_effect(const struct match *target)
 		vec_each(option, &target->options)
 			if (option->id == OPTION_T_CT_NOTRACK)
 				return EFFECT_NOTRACK;
-		return EFFECT_NONE;
+		return EFFECT_TEMPLATE;
 	case MODULE_T_NOTRACK:
 		return EFFECT_NOTRACK;
 	case MODULE_T_REJECT:

@@ -17,6 +17,7 @@ enum rule_effect {
 	EFFECT_HOPS,      /* they have another time to live from here on */
 	EFFECT_CONNMARK,
 	EFFECT_NOTRACK,
+	EFFECT_TEMPLATE,  /* of what their connection will be: a later NOTRACK says nothing to them */
 	EFFECT_DNAT,      /* they have another destination; REDIRECT, too */
 	EFFECT_SNAT,      /* they have another source; MASQUERADE, too */
 	EFFECT_NETMAP,    /* one of both, by the hook */

@@ -178,20 +178,39 @@ static uint64_t possible_states(const struct vantage *vantage)
 	return vantage->resourced ? BIT(STATE_SNAT) : 0;
 }
 
-/* In raw: what a rule has taken out of tracking is UNTRACKED at once, and all else INVALID still. */
+static bool asks_for(const struct option *option, int state)
+{
+	return ((option->value.bits & BIT(state)) != 0) != option->negated;
+}
+
+/* In raw: what a rule has taken out of tracking is UNTRACKED at once, what CT has bespoken NEW, and all else INVALID. */
 static void demand_early_state(struct reading *reading, const struct option *option)
 {
+	struct packet_space *space = reading->space;
 	const struct vantage *vantage = reading->vantage;
-	bool untracked = ((option->value.bits & BIT(STATE_UNTRACKED)) != 0) != option->negated;
-	bool invalid = ((option->value.bits & BIT(STATE_INVALID)) != 0) != option->negated;
+	bool untracked = asks_for(option, STATE_UNTRACKED), new = asks_for(option, STATE_NEW);
+	bool invalid = asks_for(option, STATE_INVALID);
+	uint32_t rest = packets_minus(space, DIAGRAM_ALL, packets_or(space, vantage->surely_untracked, vantage->surely_templated));
+	uint32_t packets = invalid ? rest : DIAGRAM_NONE;
 
-	if (untracked == invalid) {
-		demand_truth(reading, untracked);
+	if (untracked == invalid && new == invalid) {
+		demand_truth(reading, invalid);
 		return;
 	}
-	if (vantage->untracked != vantage->surely_untracked)
+	if (vantage->untracked != vantage->surely_untracked || vantage->templated != vantage->surely_templated)
 		blur(reading);
-	demand(reading, untracked ? vantage->untracked : vantage->surely_untracked, !untracked);
+	if (untracked)
+		packets = packets_or(space, packets, vantage->untracked);
+	if (new)
+		packets = packets_or(space, packets, vantage->templated);
+	demand(reading, packets, false);
+}
+
+/* What CT has bespoken has a connection of which nothing is known yet. */
+static void demand_template(struct reading *reading)
+{
+	demand(reading, reading->vantage->before_tracking ? reading->vantage->templated : DIAGRAM_NONE, false);
+	blur(reading);
 }
 
 static void demand_state(struct reading *reading, const struct option *option)
@@ -260,13 +279,16 @@ static void demand_conntrack(struct reading *reading, const struct match *match)
 			asks_state = true;
 			demand_state(reading, option);
 		}
-	demand_truth(reading, asks_state);
+	if (!asks_state)
+		demand_template(reading);
+	else if (match->options.len > 1 && reading->vantage->templated != DIAGRAM_NONE)
+		blur(reading);
 }
 
 static void demand_connmark(struct reading *reading, const struct option *option)
 {
 	if (!vantage_is_tracked(reading->vantage))
-		demand_truth(reading, false);
+		demand_template(reading);
 	else
 		demand(reading,
 		       packets_masked(reading->space, FIELD_CONNMARK, (uint32_t)option->value.masked.mask,

@@ -82,15 +82,33 @@ static void take_doubt(struct table_walk *walk, uint32_t packets)
 		walk->doubted = packets_or(walk->space, walk->doubted, packets_forget_marks(walk->space, packets));
 }
 
-static void take_notrack(struct table_walk *walk, uint32_t packets)
+/* Of two words about tracking the first counts: xt_ct_target() of net/netfilter/xt_CT.c. */
+struct word_on_tracking {
+	uint32_t *perhaps, *surely;
+};
+
+static void take_word(struct table_walk *walk, uint32_t packets, struct word_on_tracking word,
+		      struct word_on_tracking other)
 {
 	struct packet_space *space = walk->space;
-	struct vantage *vantage = &walk->vantage;
+	uint32_t open;
 
-	packets = packets_forget_marks(space, packets);
-	vantage->untracked = packets_or(space, vantage->untracked, packets);
-	vantage->surely_untracked =
-		packets_or(space, vantage->surely_untracked, packets_minus(space, packets, walk->doubted));
+	packets = packets_minus(space, packets_forget_marks(space, packets), *other.surely);
+	open = packets_or(space, walk->doubted, *other.perhaps);
+	*word.perhaps = packets_or(space, *word.perhaps, packets);
+	*word.surely = packets_or(space, *word.surely, packets_minus(space, packets, open));
+}
+
+static void take_tracking(struct table_walk *walk, uint32_t packets, enum rule_effect effect)
+{
+	struct vantage *vantage = &walk->vantage;
+	struct word_on_tracking notrack = {&vantage->untracked, &vantage->surely_untracked};
+	struct word_on_tracking template = {&vantage->templated, &vantage->surely_templated};
+
+	if (effect == EFFECT_NOTRACK)
+		take_word(walk, packets, notrack, template);
+	else
+		take_word(walk, packets, template, notrack);
 }
 
 static void take_dnat(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets,
@@ -192,7 +210,8 @@ static struct onward take_rule(struct table_walk *walk, const struct chain *chai
 		on = hit;
 		break;
 	case EFFECT_NOTRACK:
-		take_notrack(walk, hit);
+	case EFFECT_TEMPLATE:
+		take_tracking(walk, hit, rule_effect(rule));
 		on = hit;
 		break;
 	case EFFECT_DNAT:

@@ -298,7 +298,7 @@ static void start(struct walk *walk)
 	walk->packet = walk->original = *walk->input->packet;
 	/* Until conntrack has seen it, a packet has no connection. */
 	walk->packet.state = PACKET_INVALID;
-	walk->tracked = walk->conntrack_seen = walk->dnat = walk->snat = walk->local = walk->out_unknown = false;
+	walk->bespoken = walk->tracked = walk->conntrack_seen = walk->dnat = walk->snat = walk->local = walk->out_unknown = false;
 	walk->out = NULL;
 	walk->mark = walk->connmark = (struct mark){0, 0};
 	walk->budget = BUDGET;

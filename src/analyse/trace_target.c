@@ -270,15 +270,17 @@ static enum target_effect run_masquerade(struct walk *walk, const struct match *
 
 /* ---- others ---- */
 
+/* xt_ct_target(): the first word counts. Until conntrack sees it, a packet with settings passes for NEW. */
 static enum target_effect run_notrack(struct walk *walk, const struct match *target, const char **text)
 {
+	if (walk->conntrack_seen || walk->bespoken)
+		return EFFECT_CONTINUE;
 	if (target->module == MODULE_T_CT && !find_option(target, OPTION_T_CT_NOTRACK)) {
 		*text = "settings for the connection to come";
+		walk->bespoken = true;
+		walk->packet.state = PACKET_NEW;
 		return EFFECT_CONTINUE;
 	}
-	/* xt_ct_target(): the first word counts. */
-	if (walk->conntrack_seen)
-		return EFFECT_CONTINUE;
 	walk->conntrack_seen = true;
 	walk->packet.state = PACKET_UNTRACKED;
 	*text = "the packet is not tracked: UNTRACKED";

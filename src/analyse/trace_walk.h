@@ -22,6 +22,7 @@ struct walk {
 	struct packet original; /* as its connection began */
 	enum hook hook;
 	enum table_id table;
+	bool bespoken;          /* CT in raw has said how the packet's connection will be */
 	bool tracked;           /* conntrack knows a connection: NEW, ESTABLISHED or RELATED */
 	bool conntrack_seen;    /* the packet has passed conntrack, or CT said that it need not */
 	bool dnat, snat;        /* the connection is translated */

@@ -147,25 +147,35 @@ static void ask(struct asking *asking, const struct taking *taking)
 
 /* ---- raw, where it is settled which of the walks is the packet's ---- */
 
-static bool is_notrack(const struct rule *rule)
+static const struct match *tracking_target(const struct rule *rule)
 {
-	const struct match *target = rule && !rule->opaque && rule->target.kind == TARGET_EXTENSION
-					     ? &rule->target.extension
-					     : NULL;
+	const struct match *target;
 
-	if (!target || target->module != MODULE_T_CT)
-		return target && target->module == MODULE_T_NOTRACK;
+	if (!rule || rule->opaque || rule->target.kind != TARGET_EXTENSION)
+		return NULL;
+	target = &rule->target.extension;
+	return target->module == MODULE_T_CT || target->module == MODULE_T_NOTRACK ? target : NULL;
+}
+
+static bool is_notrack(const struct match *target)
+{
 	vec_each(option, &target->options)
 		if (option->id == OPTION_T_CT_NOTRACK)
 			return true;
-	return false;
+	return target->module == MODULE_T_NOTRACK;
 }
 
+/* Surely, if asking is certain. Of several words about tracking the first counts. */
 static bool untracked_by_rule(const struct asking *asking)
 {
-	vec_each(meeting, &asking->out->meetings)
-		if (is_notrack(meeting->taking->rule))
+	vec_each(meeting, &asking->out->meetings) {
+		const struct match *target = tracking_target(meeting->taking->rule);
+
+		if (target && is_notrack(target))
 			return true;
+		if (target && meeting->surely)
+			return false;
+	}
 	return false;
 }
 

@@ -312,7 +312,7 @@ static const char *reject_target(void)
 static const char *own_target(void)
 {
 	if (strcmp(making.table, "raw") == 0)
-		return "CT --notrack";
+		return random_once_in(4) ? "CT --zone 7" : "CT --notrack";
 	if (strcmp(making.table, "mangle") == 0)
 		return odd_once_in(5) ? hops_target() : mark_target();
 	if (strcmp(making.table, "filter") == 0)

@@ -31,6 +31,13 @@ static const char maybe_tracked[] =
 	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j RETURN\n"
 	"-A PREROUTING -j CT --notrack\nCOMMIT\n"
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
+static const char bespoken[] =
+	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --zone 7\n-A PREROUTING -j CT --notrack\n"
+	"-A PREROUTING -m state --state NEW -j RETURN\nCOMMIT\n"
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
+static const char new_in_raw[] =
+	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p udp -j CT --zone 7\n"
+	"-A PREROUTING -m state --state NEW -j DROP\nCOMMIT\n";
 static const char neither_state[] =
 	"*raw\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m length --length 100:200 -j CT --notrack\n"
 	"-A PREROUTING -m conntrack --ctstate NEW,SNAT -j DROP\nCOMMIT\n";
@@ -53,6 +60,10 @@ static const struct situation situations[] = {
 	{"what may have been led past the rule may be tracked", FAMILY_IPV4, maybe_tracked, TRACKING_NEW, 17, 0, 64,
 	 TO_HOST, DROPPED},
 	{"and may be not", FAMILY_IPV4, maybe_tracked, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, ACCEPTED},
+	{"what CT has settings for stays tracked", FAMILY_IPV4, bespoken, TRACKING_NEW, 17, 0, 64, TO_HOST, DROPPED},
+	{"and is never untracked", FAMILY_IPV4, bespoken, TRACKING_UNTRACKED, 17, 0, 64, TO_HOST, ABSENT},
+	{"it is NEW in raw already", FAMILY_IPV4, new_in_raw, TRACKING_NEW, 17, 0, 64, TO_HOST, DROPPED},
+	{"which others are not", FAMILY_IPV4, new_in_raw, TRACKING_NEW, 6, 0, 64, TO_HOST, ACCEPTED},
 	{"in raw nothing is NEW, though it may be untracked", FAMILY_IPV4, neither_state, TRACKING_NEW, 17, 0, 64,
 	 TO_HOST, ACCEPTED},
 	{"iptables-nft may have loaded two negated ports as not both", FAMILY_IPV4, neither_port, TRACKING_NEW, 17, 0,
