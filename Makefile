@@ -17,6 +17,7 @@ BISON   := bison
 PREFIX  := /usr/local
 SBINDIR := $(PREFIX)/sbin
 MANDIR  := $(PREFIX)/share/man
+UNITDIR := $(PREFIX)/lib/systemd/system
 PKGS    := jansson
 
 BUILD := build$(if $(SAN),/san)
@@ -239,6 +240,9 @@ install: $(BUILD)/peerwall
 	install -D -m 0755 $(BUILD)/peerwall $(DESTDIR)$(SBINDIR)/peerwall
 	for page in docs/man/*.8 docs/man/*.5; do \
 		install -D -m 0644 "$$page" "$(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}" || exit 1; done
+	install -d "$(DESTDIR)$(UNITDIR)"
+	for unit in examples/systemd/*.service; do \
+		sed 's,/usr/local/sbin,$(SBINDIR),g' "$$unit" >"$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit 1; done
 
 .PHONY: clean
 clean:
