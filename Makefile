@@ -148,7 +148,8 @@ check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/nft_rules.sh $(may_skip)
 
 check-story: $(BUILD)/peerwall
-	$(Q)tests/story/run.sh $(BUILD)/peerwall $(may_skip)
+	$(Q)tests/story/traces.sh $(BUILD)/peerwall $(may_skip)
+	$(Q)PEERWALL=$(BUILD)/peerwall tests/story/script.sh $(may_skip)
 
 # What both tests against the kernel stand on, and each of them.
 KERNEL_SHARED := $(addprefix tests/kernel/,random.c wire.c world.c)

@@ -53,11 +53,12 @@ static void test_can(struct prover *prover, const struct journey *journey, struc
 	witness_keep(&prover->space, &verdict->witness, journey, EVENT_DROP);
 }
 
-/* Whether an address that only the test knows belongs to this host is for the test's author to say. */
+/* Whether an address that only the test knows belongs to this host is for the test's author to say, or for --host. */
 static void test_cannot(struct prover *prover, const struct journey *journey, struct verdict *verdict)
 {
 	struct packet_space *space = &prover->space;
 	const struct assertion *assertion = verdict->assertion;
+	bool is_guess = assertion->has_at && !prover->places.addresses_known;
 	uint32_t local = packets_of_type(space, TYPE_LOCAL);
 	struct passages open, elsewhere;
 	const char *text;
@@ -67,8 +68,8 @@ static void test_cannot(struct prover *prover, const struct journey *journey, st
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
 		open.packets[passage] =
 			prover_but_elsewhere(prover, packets_and(space, verdict->tested[passage], journey->accepted[passage]));
-		elsewhere.packets[passage] = assertion->has_at ? packets_minus(space, open.packets[passage], local) :
-								 open.packets[passage];
+		elsewhere.packets[passage] = is_guess ? packets_minus(space, open.packets[passage], local) :
+							   open.packets[passage];
 	}
 	if (passages_are_empty(&open))
 		return;

@@ -3,6 +3,8 @@
 #include <peerwall/match_codec.h>
 #include <peerwall/strbuf.h>
 
+#include <string.h>
+
 #define FLAGS_SYN 0x02u
 #define NUMBER_TCP 6
 #define NUMBER_UDP 17
@@ -197,14 +199,31 @@ static bool is_blamed(const struct witness *witness, const struct event *event)
 	return false;
 }
 
+/* What settles it counts for more than what only did not stop it. */
+static void blame(struct packet_space *space, struct witness *witness, const struct event *event)
+{
+	struct event *events = witness->blamed.data;
+	size_t place = 0;
+
+	if (witness->blamed.len < WITNESS_RULES_MAX) {
+		vec_push(space->arena, &witness->blamed, *event);
+		return;
+	}
+	while (place < WITNESS_RULES_MAX && events[place].kind != EVENT_RETURN)
+		place++;
+	if (event->kind == EVENT_RETURN || place == WITNESS_RULES_MAX)
+		return;
+	memmove(&events[place], &events[place + 1], (WITNESS_RULES_MAX - 1 - place) * sizeof *events);
+	events[WITNESS_RULES_MAX - 1] = *event;
+}
+
 void witness_keep(struct packet_space *space, struct witness *witness, const struct journey *journey, enum event_kind kind)
 {
 	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
 
 	vec_each(event, &journey->events.items)
-		if (witness->blamed.len < WITNESS_RULES_MAX && tells(event, kind) && !is_blamed(witness, event) &&
-		    meets(space, witness, event, like, anywhere))
-			vec_push(space->arena, &witness->blamed, *event);
+		if (tells(event, kind) && !is_blamed(witness, event) && meets(space, witness, event, like, anywhere))
+			blame(space, witness, event);
 }
 
 static const char *deed(const struct event *event)

@@ -8,7 +8,7 @@
 #include <peerwall/packetset.h>
 #include <peerwall/traverse.h>
 
-#define WITNESS_RULES_MAX 4
+#define WITNESS_RULES_MAX 6
 
 struct witness {
 	struct sample sample;
