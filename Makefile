@@ -133,9 +133,10 @@ check-props: $(BUILD)/peerwall
 check-live: $(BUILD)/peerwall
 	$(Q)tests/live/run.sh $(may_skip)
 
-# FAULTS=all takes every step.
+# FAULTS=all takes every step; RACE_ROUNDS=300 makes it long.
 check-faults: $(BUILD)/peerwall
 	$(Q)tests/faults/run.py $(BUILD)/peerwall $(may_skip)
+	$(Q)tests/faults/races.py $(BUILD)/peerwall $(may_skip)
 
 check-net: $(BUILD)/peerwall
 	$(Q)tests/net/run.sh $(may_skip)
