@@ -63,6 +63,7 @@ struct traced_packet {
 	enum traced_fate fate;
 	const struct traced_step *decisive;    /* what dropped or accepted it; NULL if nothing did */
 	const struct traced_step *translation; /* the rule of nat that gave it another destination, or NULL */
+	bool gaps;      /* set by who collected the events: some were lost */
 	bool to_host;   /* it came to INPUT */
 	bool forwarded; /* it came to FORWARD */
 };

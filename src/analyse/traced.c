@@ -211,7 +211,7 @@ static bool ends_accepted(const struct traced_packet *packet)
 
 	vec_each(step, &packet->steps)
 		routed |= step->has_hook && step->hook != HOOK_PREROUTING;
-	return last->event->kind == NFT_EVENT_END || (routed && has_verdict(last) && last->event->verdict == NFT_ACCEPTS);
+	return last->event->kind == NFT_EVENT_END || (routed && !packet->gaps && has_verdict(last) && last->event->verdict == NFT_ACCEPTS);
 }
 
 static void settle(struct traced_packet *packet, struct arena *arena)

@@ -119,6 +119,7 @@ void watch_write_json(struct strbuf *out, const struct watch_report *report)
 	json_object_set_new(root, "packet", header_json(packet->first));
 	json_object_set_new(root, "verdict", json_string(fates[packet->fate]));
 	json_object_set_new(root, "sentence", buffer_json(&sentence));
+	json_object_set_new(root, "gaps", json_boolean(packet->gaps));
 	json_object_set_new(root, "toHost", json_boolean(packet->to_host));
 	json_object_set_new(root, "forwarded", json_boolean(packet->forwarded));
 	json_object_set_new(root, "decisiveStep", index_json(packet, packet->decisive));

@@ -22,6 +22,7 @@
 struct live_packet {
 	uint32_t id;
 	bool done; /* its last event has come */
+	bool gaps; /* events were lost while it was on its way */
 	int64_t heard;
 	struct arena arena;
 	struct nft_event_list events;
@@ -36,7 +37,8 @@ struct watcher {
 	struct live_packet *open[OPEN_MAX]; /* in the order of their first events */
 	size_t open_count;
 	unsigned long seen, printed;
-	unsigned lost; /* times that the kernel threw events away */
+	bool lost;      /* the kernel threw events away */
+	bool congested; /* and may have done so among those that are still to be received */
 	bool reader_gone;
 };
 
@@ -112,7 +114,7 @@ static void note_end(struct watcher *watcher, struct live_packet *packet)
 	struct nft_event end = *last;
 	const char *table;
 
-	if (!watcher->legacy || (last->kind != NFT_EVENT_PACKET && last->kind != NFT_EVENT_PASSED))
+	if (!watcher->legacy || packet->gaps || (last->kind != NFT_EVENT_PACKET && last->kind != NFT_EVENT_PASSED))
 		return;
 	table = nft_watch_next_table(last->chain, last->table);
 	if (!table)
@@ -150,6 +152,7 @@ static void print_packet(struct watcher *watcher, struct live_packet *packet)
 		struct watch_report report = {.packet = *traced, .number = ++watcher->printed,
 					      .sources = &watcher->command->input.sources, .arena = &packet->arena};
 
+		(*traced)->gaps = packet->gaps;
 		traced_explain(*traced, &watcher->rules->traced, &packet->arena);
 		watcher->reader_gone |= !watch_print(watcher->command, &report);
 	}
@@ -192,7 +195,7 @@ static struct live_packet *begin_packet(struct watcher *watcher, const struct nf
 	if (watcher->seen == watcher->command->watch.count || watcher->open_count == OPEN_MAX)
 		return NULL;
 	packet = checked_realloc(NULL, sizeof *packet);
-	*packet = (struct live_packet){.id = event->id, .arena = ARENA_EMPTY};
+	*packet = (struct live_packet){.id = event->id, .gaps = watcher->congested, .arena = ARENA_EMPTY};
 	watcher->open[watcher->open_count++] = packet;
 	watcher->seen++;
 	return packet;
@@ -255,6 +258,14 @@ static bool wait_for_events(struct watcher *watcher, int64_t deadline)
 	return !polled[1].revents;
 }
 
+/* What the kernel threw away is missing among what is already in the queue, or right behind it. */
+static void note_loss(struct watcher *watcher)
+{
+	watcher->lost = watcher->congested = true;
+	for (size_t i = 0; i < watcher->open_count; i++)
+		watcher->open[i]->gaps = true;
+}
+
 static int follow(struct watcher *watcher)
 {
 	int64_t deadline = now_ms() + watcher->command->watch.limit;
@@ -265,8 +276,9 @@ static int follow(struct watcher *watcher)
 
 		wanted = wait_for_events(watcher, deadline);
 		error = nft_watch_receive(&watcher->watch, take_event, watcher);
+		watcher->congested = false;
 		if (error == -ENOBUFS) {
-			watcher->lost++;
+			note_loss(watcher);
 		} else if (error) {
 			print_error("the kernel's trace cannot be read: %s", strerror(-error));
 			return EXIT_SYSTEM;

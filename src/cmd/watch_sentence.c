@@ -187,6 +187,10 @@ static void tell_loss(struct strbuf *out, const struct watch_report *report)
 	const struct traced_step *last = &packet->steps.data[packet->steps.len - 1];
 
 	tell_who(out, report, "Whether ", true);
+	if (packet->gaps) {
+		strbuf_adds(out, ", the trace does not tell: a part of it was lost");
+		return;
+	}
 	strbuf_adds(out, ", the trace does not tell: it ends in ");
 	if (*last->event->table)
 		strbuf_addf(out, "%s%s%s ", last->is_iptables ? "" : last->event->family, last->is_iptables ? "" : " ", last->event->table);
