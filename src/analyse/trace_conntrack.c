@@ -168,10 +168,27 @@ static enum truth match_untracked(const struct walk *walk, const struct match *m
 	return truth;
 }
 
+bool awaits_tracking(const struct walk *walk)
+{
+	return walk->bespoken && !walk->conntrack_seen;
+}
+
+/* Of the connection that CT has bespoken nothing is known yet but that it is to be NEW. */
+static enum truth match_bespoken(const struct walk *walk, const struct match *match)
+{
+	enum truth truth = TRUTH_YES;
+
+	vec_each(option, &match->options)
+		truth = truth_and(truth, option->id == OPTION_CONNTRACK_CTSTATE ? match_ctstate(walk, option) : TRUTH_MAYBE);
+	return truth;
+}
+
 enum truth match_conntrack(struct walk *walk, const struct match *match)
 {
 	enum truth truth = TRUTH_YES;
 
+	if (awaits_tracking(walk))
+		return match_bespoken(walk, match);
 	if (!walk->tracked)
 		return match_untracked(walk, match);
 	vec_each(option, &match->options)

@@ -164,7 +164,7 @@ static enum truth match_mark(struct walk *walk, const struct match *match)
 /* connmark_mt(): without a connection it never matches, negated or not. */
 static enum truth match_connmark(struct walk *walk, const struct match *match)
 {
-	enum truth truth = truth_of(walk->tracked);
+	enum truth truth = awaits_tracking(walk) ? TRUTH_MAYBE : truth_of(walk->tracked);
 
 	vec_each(option, &match->options)
 		truth = truth_and(truth, match_mark_value(&walk->connmark, option));

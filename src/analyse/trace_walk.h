@@ -69,6 +69,8 @@ static inline enum truth truth_not(enum truth a, bool negated)
 /* ---- trace_conntrack.c ---- */
 
 enum truth match_conntrack(struct walk *walk, const struct match *match);
+/* CT in raw has said how the connection will be, and conntrack has not made it. */
+bool awaits_tracking(const struct walk *walk);
 enum truth match_state(struct walk *walk, const struct option *option);
 enum truth address_matches(const struct addr_bounds *bounds, const struct addr *addr, const struct addr *mask);
 enum truth range_matches(uint64_t lo, uint64_t hi, uint64_t wanted_lo, uint64_t wanted_hi);

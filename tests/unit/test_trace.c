@@ -149,6 +149,11 @@ END_TEST
 START_TEST(conntrack_is_the_kernels)
 {
 	static const struct trial trials[] = {
+		{"raw -A PREROUTING -j CT --zone 7\nraw -A PREROUTING -j CT --notrack\nmangle -A PREROUTING -m state --state NEW -j DROP",
+		 HERE "tcp 22", DROPPED},
+		{"raw -A PREROUTING -j CT --zone 7\nraw -A PREROUTING -m state --state NEW -j DROP", HERE "tcp 22", DROPPED},
+		{"raw -A PREROUTING -j CT --zone 7\nraw -A PREROUTING -m conntrack --ctorigdst 10.1.1.5 -j DROP", HERE "tcp 22", OPEN},
+		{"raw -A PREROUTING -m conntrack --ctorigdst 10.1.1.5 -j DROP", HERE "tcp 22", ACCEPTED},
 		{IF("-m conntrack --ctstate NEW"), HERE "tcp 22", DROPPED},
 		{IF("-m conntrack --ctstate NEW"), HERE "tcp 22 flags ACK", DROPPED},
 		{IF("-m conntrack --ctstate INVALID"), HERE "tcp 22 flags SYN,ACK", DROPPED},
