@@ -1,12 +1,14 @@
 #include "change_text.h"
 #include "drift_text.h"
 #include "live_command.h"
+#include "status_watch.h"
 
 #include <peerwall/report.h>
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static const char help[] =
 	"usage: peerwall status [OPTION...] [INTERFACE|POLICY...]\n"
@@ -21,6 +23,9 @@ static const char help[] =
 	"\n"
 	"options:\n"
 	"  --format text|json\n"
+	"  --watch              go on, and tell each change of it with its time; JSON then is one object a line\n"
+	"  --for SECONDS        end that after so long; the exit status is that of the last look\n"
+	"  --count N            or after so many reports, the first included\n"
 	LIVE_OPTIONS_HELP
 	"\n"
 	"exit status: 0 all up, 7 all down, 8 something drifted, 9 something partly up or some up and some down;\n"
@@ -29,6 +34,7 @@ static const char help[] =
 	"examples:\n"
 	"  peerwall status\n"
 	"  peerwall status /etc/peerwall/*.pw\n"
+	"  peerwall status --watch /etc/peerwall/*.pw\n"
 	"  peerwall status --format json wg1 | jq -r '.interfaces[].state'\n";
 
 enum state { STATE_UP, STATE_DOWN, STATE_PARTLY, STATE_DRIFTED };
@@ -297,10 +303,9 @@ static json_t *family_json(const struct family_status *status, enum family famil
 	return object;
 }
 
-static void print_json(struct live_command *command, const struct status_list *list, json_t *change)
+static json_t *make_json(struct live_command *command, const struct status_list *list, json_t *change)
 {
 	json_t *root = json_object(), *interfaces = json_array();
-	struct strbuf text = STRBUF_EMPTY;
 
 	vec_each(status, &list->items) {
 		json_t *object = json_object(), *families = json_array();
@@ -319,7 +324,31 @@ static void print_json(struct live_command *command, const struct status_list *l
 	json_object_set_new(root, "interfaces", interfaces);
 	json_object_set_new(root, "change", change);
 	json_object_set_new(root, "exitCode", json_integer(exit_code(list)));
-	json_print(&text, root);
+	return root;
+}
+
+static const char *describe_time(struct arena *arena)
+{
+	char text[40] = "";
+	time_t now = time(NULL);
+	struct tm parts;
+
+	if (localtime_r(&now, &parts))
+		strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S%z", &parts);
+	return arena_strdup(arena, text);
+}
+
+/* One object a line, each with its time, if there may be more of them. */
+static void print_json(struct live_command *command, json_t *root)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (command->keep_looking) {
+		json_object_set_new(root, "time", json_string(describe_time(&command->input.arena)));
+		json_print_line(&text, root);
+	} else {
+		json_print(&text, root);
+	}
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);
 }
@@ -351,10 +380,42 @@ static enum change_situation find_change(struct live_command *command, struct re
 	return SITUATION_NONE;
 }
 
-static int status(struct live_command *command)
+/* What is in the JSON is all there is to tell; so it tells what is news. */
+static bool is_news(struct status_watch *watch, json_t *root)
 {
-	enum change_situation situation;
+	struct strbuf text = STRBUF_EMPTY;
+	bool news;
+
+	json_print_line(&text, json_incref(root));
+	news = status_watch_is_news(watch, strbuf_str(&text));
+	strbuf_free(&text);
+	return news;
+}
+
+static void tell(struct live_command *command, const struct status_list *list, struct status_watch *watch)
+{
 	struct record record;
+	enum change_situation situation = find_change(command, &record);
+	json_t *root = make_json(command, list, change_json(&record, situation));
+
+	watch->polls = command->live.backend == BACKEND_LEGACY;
+	command->silent = !is_news(watch, root);
+	if (!command->silent && command->json) {
+		print_json(command, root);
+		root = NULL;
+	} else if (!command->silent) {
+		if (command->keep_looking)
+			printf("%s\n", describe_time(&command->input.arena));
+		print_text(command, list);
+		print_change(&record, situation);
+	}
+	json_decref(root);
+	if (command->keep_looking)
+		fflush(stdout);
+}
+
+static int status(struct live_command *command, struct status_watch *watch)
+{
 	struct status_list list = {0};
 	struct survey of_policies, of_names;
 	struct name_list names = {0};
@@ -381,24 +442,60 @@ static int status(struct live_command *command)
 		survey_add(&of_names, *name, NULL);
 	survey_run(&of_policies, true, &list);
 	survey_run(&of_names, false, &list);
-	situation = find_change(command, &record);
-	if (command->json) {
-		print_json(command, &list, change_json(&record, situation));
-	} else {
-		print_text(command, &list);
-		print_change(&record, situation);
-	}
+	tell(command, &list, watch);
 	return exit_code(&list);
+}
+
+/* What keeps one look from being told may be over at the next one; but where nothing was ever told, it ends it. */
+static void fail_look(struct live_command *command, struct status_watch *watch, int code)
+{
+	const char *message = command->failure.message ? command->failure.message : "";
+
+	watch->on &= watch->reports > 0;
+	watch->polls = true;
+	command->silent = !status_watch_is_news(watch, arena_printf(&command->input.arena, "%d %s", code, message));
+}
+
+static int check_options(const struct live_command *command)
+{
+	if (!command->keep_looking && (command->watch.limit || command->watch.count))
+		return usage_error(&cmd_status, "--for and --count say when --watch is to end");
+	vec_each(operand, &command->operands)
+		if (command->keep_looking && strcmp(*operand, "-") == 0)
+			return usage_error(&cmd_status, "--watch reads a policy again and again, so it cannot be standard input");
+	return EXIT_FINE;
+}
+
+static int look(int argc, char **argv, struct status_watch *watch)
+{
+	struct live_command command;
+	int code = live_command_begin(&command, &cmd_status, LIVE_OPTION_FORMAT | LIVE_OPTION_STATUS, argc, argv);
+	bool began;
+
+	if (code == EXIT_FINE)
+		code = check_options(&command);
+	began = code == EXIT_FINE;
+	watch->on = began && command.keep_looking && !watch->ending;
+	watch->time_limit = command.watch.limit;
+	watch->report_limit = command.watch.count;
+	if (began)
+		code = status(&command, watch);
+	if (began && (command.input.diags.errors > 0 || command.failure.kind != FAILURE_NONE))
+		fail_look(&command, watch, code);
+	return live_command_end(&command, code);
 }
 
 static int run(int argc, char **argv)
 {
-	struct live_command command;
-	int code = live_command_begin(&command, &cmd_status, LIVE_OPTION_FORMAT, argc, argv);
+	struct status_watch watch;
+	int code;
 
-	if (code == EXIT_FINE)
-		code = status(&command);
-	return live_command_end(&command, code);
+	status_watch_begin(&watch);
+	do
+		code = look(argc, argv, &watch);
+	while (status_watch_next(&watch));
+	status_watch_end(&watch);
+	return code;
 }
 
 const struct subcommand cmd_status = {"status", "tell what is up, and what has drifted", help, run};

@@ -25,7 +25,7 @@
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
        FLAG_ALL, FLAG_CONFIRM, FLAG_NO_REHEARSAL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4,
        FLAG_SNAPSHOT6, FLAG_POLICY, FLAG_HOST, FLAG_FROM, FLAG_TO, FLAG_READ,
-       FLAG_FOR, FLAG_PACKETS, FLAG_RATE, FLAG_COUNT };
+       FLAG_FOR, FLAG_PACKETS, FLAG_RATE, FLAG_KEEP_LOOKING, FLAG_COUNT };
 
 static const struct {
 	struct flag flag;
@@ -53,8 +53,9 @@ static const struct {
 	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH},
 	[FLAG_FROM] = {{"from", 0, true}, LIVE_OPTION_REACH},
 	[FLAG_TO] = {{"to", 0, true}, LIVE_OPTION_REACH},
-	[FLAG_FOR] = {{"for", 0, true}, LIVE_OPTION_WATCH},
-	[FLAG_PACKETS] = {{"count", 0, true}, LIVE_OPTION_WATCH},
+	[FLAG_FOR] = {{"for", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS},
+	[FLAG_PACKETS] = {{"count", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS},
+	[FLAG_KEEP_LOOKING] = {{"watch", 0, false}, LIVE_OPTION_STATUS},
 	[FLAG_RATE] = {{"rate", 0, true}, LIVE_OPTION_WATCH},
 };
 
@@ -183,7 +184,7 @@ static int take_watch_flag(struct live_command *command, int flag, const char *v
 		return EXIT_FINE;
 	case FLAG_PACKETS:
 		if (!parse_count(value, WATCH_COUNT_MAX, &watch->count))
-			return usage_error(command->subcommand, "--count wants a number of packets from 1 to %u, not '%s'",
+			return usage_error(command->subcommand, "--count wants a number from 1 to %u, not '%s'",
 					   WATCH_COUNT_MAX, value);
 		return EXIT_FINE;
 	default:
@@ -250,6 +251,9 @@ static int take_flag(struct live_command *command, int flag, const char *value)
 	case FLAG_HOST:
 		vec_push(&command->input.arena, &command->hosts, value);
 		return EXIT_FINE;
+	case FLAG_KEEP_LOOKING:
+		command->keep_looking = true;
+		return EXIT_FINE;
 	case FLAG_READ:
 	case FLAG_FOR:
 	case FLAG_PACKETS:
@@ -311,8 +315,11 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 			.lock_limit = LOCK_LIMIT_DEFAULT,
 			.tool_limit = TOOL_LIMIT_DEFAULT,
 		},
-		.watch = {.limit = WATCH_LIMIT_DEFAULT, .count = WATCH_COUNT_DEFAULT, .rate = WATCH_RATE_DEFAULT},
 	};
+	if (options & LIVE_OPTION_WATCH)
+		command->watch = (struct watch_options){
+			.limit = WATCH_LIMIT_DEFAULT, .count = WATCH_COUNT_DEFAULT, .rate = WATCH_RATE_DEFAULT,
+		};
 	input_init(&command->input);
 	check_settings_init(&command->checks);
 	for (size_t i = 0; i < sizeof quiet_checks / sizeof *quiet_checks; i++)
@@ -454,7 +461,7 @@ static void print_lines(const char *severity, struct strbuf *lines)
 		print_clean(stderr, "peerwall: %s: %s", severity, line);
 }
 
-int live_command_end(struct live_command *command, int code)
+static void print_remarks(struct live_command *command)
 {
 	input_print_diags(&command->input);
 	if (command->live_is_open) {
@@ -466,6 +473,12 @@ int live_command_end(struct live_command *command, int code)
 		vec_each(note, &command->failure.notes)
 			print_clean(stderr, "  %s", *note);
 	}
+}
+
+int live_command_end(struct live_command *command, int code)
+{
+	if (!command->silent)
+		print_remarks(command);
 	if (command->live_is_open)
 		live_close(&command->live);
 	input_free(&command->input);

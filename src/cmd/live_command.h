@@ -34,7 +34,8 @@
 /* The options that only some take. */
 enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FORMAT = 4, LIVE_OPTION_CHECKS = 8,
 		   LIVE_OPTION_TRACE = 16, LIVE_OPTION_CONFIRM = 32, LIVE_OPTION_WATCH = 64,
-		   LIVE_OPTION_REACH = 128, LIVE_OPTION_REHEARSAL = 256 };
+		   LIVE_OPTION_REACH = 128, LIVE_OPTION_REHEARSAL = 256,
+		   LIVE_OPTION_STATUS = 512 };
 
 enum live_format { LIVE_FORMAT_TEXT, LIVE_FORMAT_JSON, LIVE_FORMAT_DOT, LIVE_FORMAT_SVG };
 
@@ -65,6 +66,7 @@ struct live_command {
 	struct unit_list units;
 	struct live live;
 	bool live_is_open;
+	bool keep_looking, silent; /* status --watch; and whether there is nothing new to say */
 };
 
 int live_command_begin(struct live_command *command, const struct subcommand *subcommand, unsigned options, int argc,
