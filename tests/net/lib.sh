@@ -153,8 +153,8 @@ check_down() {
 	save_rules >"$work/after"
 	# There is something in nat all the time, so a dump without it is none.
 	if [ "$(grep -c '^\*nat' "$work/after")" = 2 ] && same_rules "$3" "$work/after" >"$work/differences"; then
-		ok "$2 down: rules as before"
+		ok "G3: $2 down: rules as before"
 	else
-		not_ok "$2 down: rules differ" <"$work/differences"
+		not_ok "G3: $2 down: rules differ" <"$work/differences"
 	fi
 }

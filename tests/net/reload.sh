@@ -113,9 +113,9 @@ traffic_finish() {
 check_traffic() {
 	traffic_finish
 	if [ "$lost$leaked$broken" = 000 ] && [ "$sent" -ge $((seconds * rate)) ] && [ "$2" -ge "$seconds" ]; then
-		ok "$1 $backend: $2 changes, $sent questions, 0 leaked, 0 lost, 2 connections held"
+		ok "G4: $1 $backend: $2 changes, $sent questions, 0 leaked, 0 lost, 2 connections held"
 	else
-		not_ok "$1 $backend: $2 changes, $sent questions, $leaked leaked, $lost lost, $broken broken" \
+		not_ok "G4: $1 $backend: $2 changes, $sent questions, $leaked leaked, $lost lost, $broken broken" \
 			< <(cat "$work"/steady.*)
 	fi
 }

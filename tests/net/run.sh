@@ -8,8 +8,8 @@
 #   - and on hosts whose own rules drop by default;
 #   - down leaves the rules as they were.
 # The case "beside" has two policies. "mutants" (the grids notice broken rules), "reload"
-# (changes under traffic), "script" (the script for hosts without peerwall) and "strays"
-# (odd packets) are in files of their own. Without names, all are run. One line each,
+# (changes under traffic), "script" (the script for hosts without peerwall), "strays"
+# (odd packets) and "versions" (of Docker) are in files of their own. Without names, all are run. One line each,
 # "N passed, N failed", status 1 on any failure; 77 where they cannot run, but 1 if
 # CI=true.
 #
@@ -25,17 +25,8 @@
 . "$(dirname "${BASH_SOURCE[0]}")/script.sh" || exit 2
 # shellcheck source=strays.sh
 . "$(dirname "${BASH_SOURCE[0]}")/strays.sh" || exit 2
-
-# check_grid CASE OTHERWISE STATE [DECLARATION]
-check_grid() {
-	local what="$1 $backend $2"
-	[ "$3" = plain ] || what+=" $3"
-	if grid "${4:-$here/cases/$1.expect}" "$2" "$3"; then
-		ok "$what: $asked probes"
-	else
-		not_ok "$what: $(wc -l <"$work/wrong") of $asked probes" <"$work/wrong"
-	fi
-}
+# shellcheck source=versions.sh
+. "$(dirname "${BASH_SOURCE[0]}")/versions.sh" || exit 2
 
 run_case() {
 	local otherwise
@@ -104,7 +95,7 @@ run_all() {
 	local name
 	for name; do
 		case $name in
-		beside | mutants | reload | script | strays) "run_$name" ;;
+		beside | mutants | reload | script | strays | versions) "run_$name" ;;
 		*) run_case "$name" ;;
 		esac
 	done
@@ -152,11 +143,11 @@ main() {
 			file=${file##*/}
 			cases+=("${file%.policy}")
 		done
-		cases+=(beside mutants reload script strays)
+		cases+=(beside mutants reload script strays versions)
 	fi
 	for name in "${cases[@]}"; do
 		case $name in
-		beside | mutants | reload | script | strays) ;;
+		beside | mutants | reload | script | strays | versions) ;;
 		*) [ -f "$here/cases/$name.expect" ] || die "no case $name" ;;
 		esac
 	done

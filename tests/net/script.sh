@@ -58,9 +58,9 @@ script_under_traffic() {
 	done
 	traffic_finish
 	if [ "$lost$leaked$broken" = 000 ] && [ "$sent" -ge $((seconds * rate)) ] && [ $changes -ge 3 ]; then
-		ok "script $backend: $changes changes, $sent questions, 0 leaked, 0 lost, 2 connections held"
+		ok "G4: script $backend: $changes changes, $sent questions, 0 leaked, 0 lost, 2 connections held"
 	else
-		not_ok "script $backend: $changes changes, $sent questions, $leaked leaked, $lost lost, $broken broken" \
+		not_ok "G4: script $backend: $changes changes, $sent questions, $leaked leaked, $lost lost, $broken broken" \
 			< <(cat "$work"/steady.*)
 	fi
 	script that down

@@ -14,8 +14,9 @@
 
 # shellcheck source=lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh" || exit 2
+# shellcheck source=docker.sh
+. "$(dirname "${BASH_SOURCE[0]}")/docker.sh" || exit 2
 
-bridge_name="br-5f2c0a1b77e1"
 declare -a servers=()
 
 # NAME NAMESPACE IPV4 IPV6: what the other files call the addresses. The two that
@@ -144,8 +145,9 @@ topology_up() {
 	for name in laptop friend far outside; do
 		serve "$name" "$name" tcp:22,80,445 udp:53,5353 sctp:38412 raw:241-248 icmp:
 	done
-	docker_rules 172.18.0.0/16 172.18.0.2 127.0.0.0/8 172.18.0.2 | restore4
-	docker_rules fd00:18::/64 fd00:18::2 ::1/128 '[fd00:18::2]' | restore6
+	docker_sets
+	docker_rules 4 172.18.0.0/16 172.18.0.2 127.0.0.0/8 172.18.0.2 | restore4
+	docker_rules 6 fd00:18::/64 fd00:18::2 ::1/128 '[fd00:18::2]' | restore6
 	owner_rules
 }
 
@@ -158,47 +160,6 @@ topology_down() {
 		"$ns"-*) ip netns del "$name" ;;
 		esac
 	done
-}
-
-# docker_rules NETWORK CONTAINER LOOPBACK TARGET: the tables as Docker 20.10 lays
-# them out for one container with published ports; 8081 leads to its port 80.
-docker_rules() {
-	local spec proto from to br=$bridge_name
-	local published="tcp:873:873 tcp:8081:80 tcp:8096:8096 udp:9000:9000"
-	echo "*nat"
-	echo ":DOCKER - [0:0]"
-	echo "-A PREROUTING -m addrtype --dst-type LOCAL -j DOCKER"
-	echo "-A OUTPUT ! -d $3 -m addrtype --dst-type LOCAL -j DOCKER"
-	echo "-A POSTROUTING -s $1 ! -o $br -j MASQUERADE"
-	echo "-A DOCKER -i $br -j RETURN"
-	for spec in $published; do
-		IFS=: read -r proto from to <<<"$spec"
-		echo "-A POSTROUTING -s $2 -d $2 -p $proto -m $proto --dport $to -j MASQUERADE"
-		echo "-A DOCKER ! -i $br -p $proto -m $proto --dport $from -j DNAT --to-destination $4:$to"
-	done
-	echo "COMMIT"
-	echo "*filter"
-	echo ":FORWARD DROP [0:0]"
-	echo ":DOCKER - [0:0]"
-	echo ":DOCKER-ISOLATION-STAGE-1 - [0:0]"
-	echo ":DOCKER-ISOLATION-STAGE-2 - [0:0]"
-	echo ":DOCKER-USER - [0:0]"
-	echo "-A FORWARD -j DOCKER-USER"
-	echo "-A FORWARD -j DOCKER-ISOLATION-STAGE-1"
-	echo "-A FORWARD -o $br -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT"
-	echo "-A FORWARD -o $br -j DOCKER"
-	echo "-A FORWARD -i $br ! -o $br -j ACCEPT"
-	echo "-A FORWARD -i $br -o $br -j ACCEPT"
-	for spec in $published; do
-		IFS=: read -r proto from to <<<"$spec"
-		echo "-A DOCKER -d $2 ! -i $br -o $br -p $proto -m $proto --dport $to -j ACCEPT"
-	done
-	echo "-A DOCKER-ISOLATION-STAGE-1 -i $br ! -o $br -j DOCKER-ISOLATION-STAGE-2"
-	echo "-A DOCKER-ISOLATION-STAGE-1 -j RETURN"
-	echo "-A DOCKER-ISOLATION-STAGE-2 -o $br -j DROP"
-	echo "-A DOCKER-ISOLATION-STAGE-2 -j RETURN"
-	echo "-A DOCKER-USER -j RETURN"
-	echo "COMMIT"
 }
 
 # What the owner of the host set up by hand: a port that leads to another of the host's,
@@ -237,34 +198,6 @@ foreign_add() {
 }
 
 foreign_remove() { foreign_rules -D; }
-
-# What a starting Docker does where its rules are loaded already: its jumps are put
-# in anew, in front of all others in filter, behind them in nat.
-docker_again() {
-	local family
-	for family in 4 6; do
-		{
-			"save$family" -t filter | awk '
-				/^\*|^COMMIT/ { order[++n] = $0 }
-				/^-A FORWARD .*(DOCKER|br-)/ { jump[++m] = $0 }
-				END {
-					print order[1]
-					for (i = 1; i <= m; i++) {
-						sub(/^-A/, "-D", jump[i])
-						print jump[i]
-					}
-					for (i = m; i > 0; i--) {
-						sub(/^-D FORWARD/, "-I FORWARD 1", jump[i])
-						print jump[i]
-					}
-					print order[n]
-				}'
-			"save$family" -t nat | awk '
-				/^\*|^COMMIT/
-				/^-A PREROUTING .*-j DOCKER/ { print "-D" substr($0, 3); print }'
-		} | "restore$family"
-	done
-}
 
 # A host that by itself lets nothing in through wg1, not even neighbour discovery.
 # Docker has seen to FORWARD.
