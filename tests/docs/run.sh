@@ -13,8 +13,8 @@
 #   yaml               a workflow: what its steps run
 #
 # With UPDATE=1 the documents are written anew where the output differs. Then come a test of this script itself
-# (self.sh), the manual pages (man.sh), what the documents speak of (names.sh), the limits they state (limits.sh), a
-# picture (picture.sh), and diagnostics.sh, which looks after other pages.
+# (self.sh), the manual pages (man.sh), what the documents speak of (names.sh), the limits they state (limits.sh), the
+# tests that show the guarantees (guarantees.sh), a picture (picture.sh), and diagnostics.sh, which looks after other pages.
 # Ends in "N passed, N failed"; leaves with 77 where something could not run, but with 1 if CI=true.
 set -u
 
@@ -254,6 +254,7 @@ else
 	run_script man.sh
 	run_script names.sh
 	run_script limits.sh
+	run_script guarantees.sh
 	run_script picture.sh
 	run_script diagnostics.sh
 fi

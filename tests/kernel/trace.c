@@ -216,7 +216,8 @@ int main(int argc, char **argv)
 	for (unsigned long i = 0; i < rulesets && test.differences < 5; i++, test.seed++)
 		for (int family = 0; family < FAMILY_COUNT; family++)
 			run_rules(&test, (enum family)family, (unsigned)packets);
-	printf("%s: %zu packets through %lu rule sets of each family, %zu accepted; %zu not decided; %zu rule sets differ\n",
+	printf("G7: %s: %zu packets through %lu rule sets of each family, %zu accepted; %zu not decided; "
+	       "%zu rule sets differ\n",
 	       test.world.backend, test.sent, rulesets, test.accepted, test.undecided, test.differences);
 	arena_free(&arena);
 	return test.differences != 0;

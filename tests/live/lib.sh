@@ -105,7 +105,7 @@ something_of_ours() { own_rules | grep -q '^:PW'; }
 # outcome STATUS NAME: exit status, and rules as they were remembered.
 refused() {
 	check "$2: exit status $1" exits "$1"
-	check "$2: the rules are as before" rules_as_before
+	check "G5: $2: the rules are as before" rules_as_before
 }
 
 # ---- tools that go wrong ----

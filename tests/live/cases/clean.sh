@@ -29,7 +29,7 @@ remember_whole
 pw apply "$policies/wg1.pw"
 pw down wg1
 check "up and down" exits 0
-check "up and down: all as before" whole_as_before
+check "G3: up and down: all as before" whole_as_before
 check "up and down: no note stays" no_notes
 
 for order in "wg1 wg2" "wg2 wg1"; do
@@ -41,12 +41,12 @@ for order in "wg1 wg2" "wg2 wg1"; do
 		pw down "$interface"
 		check "two, down $order: $interface" exits 0
 	done
-	check "two, down $order: all as before" whole_as_before
+	check "G3: two, down $order: all as before" whole_as_before
 	check "two, down $order: no note stays" no_notes
 done
 pw apply "$policies/wg1.pw" "$policies/wg2.pw"
 pw down --all
-check "two at once: all as before" whole_as_before
+check "G3: two at once: all as before" whole_as_before
 
 # From reject to drop: security is not needed any more, and goes.
 sed '/otherwise/d' "$policies/wg1.pw" >"$policies/drop.pw"
@@ -54,7 +54,7 @@ pw apply "$policies/wg1.pw"
 pw apply "$policies/drop.pw"
 check "a reload" exits 0
 pw down wg1
-check "a reload: all as before" whole_as_before
+check "G3: a reload: all as before" whole_as_before
 
 # What fails and is undone.
 make_tools

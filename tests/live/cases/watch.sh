@@ -115,16 +115,16 @@ check "ends behind the last packet" exits 0
 check "without waiting for the time" took_less 10
 check "prints one object a line" is_json
 if [ "$backend" = nft ]; then
-	check "the rule that accepts" shows "tcp 22 accepted filter INPUT 1"
-	check "the policy that accepts" shows "tcp 80 accepted filter INPUT policy"
-	check "the rule that rejects" shows "tcp 873 rejected filter BLOCK 1"
-	check "the rule that drops" shows "udp 873 dropped filter BLOCK 2"
-	check "IPv6, too" shows "tcp 873 dropped filter INPUT 1"
+	check "G7: the rule that accepts" shows "tcp 22 accepted filter INPUT 1"
+	check "G7: the policy that accepts" shows "tcp 80 accepted filter INPUT policy"
+	check "G7: the rule that rejects" shows "tcp 873 rejected filter BLOCK 1"
+	check "G7: the rule that drops" shows "udp 873 dropped filter BLOCK 2"
+	check "G7: IPv6, too" shows "tcp 873 dropped filter INPUT 1"
 	check "where REDIRECT led it" says '"translationStep":'
 else
-	check "what comes through" shows "tcp 22 accepted -"
+	check "G7: what comes through" shows "tcp 22 accepted -"
 	check "what is led elsewhere" shows "tcp 80 accepted -"
-	check "the table that ends it" shows "tcp 873 dropped filter INPUT vanished"
+	check "G7: the table that ends it" shows "tcp 873 dropped filter INPUT vanished"
 	check "in IPv6, too" shows "udp 873 dropped filter INPUT vanished"
 	check "says what it cannot tell" says "with the legacy backend"
 fi
@@ -197,5 +197,5 @@ send tcp fd00:1::5 80
 send tcp 10.1.1.5 8000
 ended
 check "names of a policy: status" exits 0
-check "what is applied meanwhile decides" shows_own
+check "G7: what is applied meanwhile decides" shows_own
 check "no table is left at the end" no_table
