@@ -26,6 +26,17 @@ check "one interface, before it exists: up" exits 0
 check "rehearsed: there is nothing to note" test ! -s "$work/err"
 run_unit peerwall@.service ExecReload wg1
 check "reload" says "nothing to do: wg1 is up to date"
+# The interface comes, goes and comes back: the rules stay as they are, and there is nothing to apply.
+rules >"$work/alone"
+same_as_alone() { rules | diff "$work/alone" -; }
+for round in 1 2; do
+	in_host ip link add wg1 type veth peer name far
+	run_unit peerwall@.service ExecStart wg1
+	check "round $round, the interface is there: nothing to do" says "nothing to do: wg1 is up to date"
+	check "round $round: the same rules" same_as_alone
+	in_host ip link del wg1
+	check "round $round, the interface is gone: the same rules" same_as_alone
+done
 run_unit peerwall@.service ExecStart wg2
 check "another one: up" says "wg2: up"
 rules >"$work/both"
