@@ -122,14 +122,34 @@ static enum place assume_destination(struct walk *walk)
 	return AT_ELSEWHERE;
 }
 
+static bool is_within(const struct addr_bounds *bounds, const struct addr *addr)
+{
+	return addr->family == bounds->lo.family && addr_compare(&bounds->lo, addr) <= 0 && addr_compare(addr, &bounds->hi) <= 0;
+}
+
+/* Only REDIRECT leaves the address open, which makes it the host's, and only DNAT to a range, which may hold some of the host's. */
+static enum place place_of_range(struct walk *walk, const struct addr_bounds *bounds)
+{
+	if (is_any(&bounds->lo))
+		return AT_LOCAL;
+	if (walk->hook != HOOK_PREROUTING)
+		return walk->local ? AT_LOCAL : AT_ELSEWHERE;
+	vec_each(address, &walk->input->host->addresses)
+		if (is_within(bounds, &address->addr))
+			return AT_UNKNOWN;
+	if (!walk->input->host->has_addresses)
+		walk_assume(walk, "none of %s to %s is an address of this host", spell(walk, &bounds->lo),
+			    spell(walk, &bounds->hi));
+	return AT_ELSEWHERE;
+}
+
 enum place place_of_destination(struct walk *walk)
 {
 	const struct addr_bounds *destination = &walk->packet.destination;
 	enum place place;
 
-	/* Only REDIRECT leaves the address open, and only DNAT to a range: the one is the host's, the other is taken not to be. */
 	if (!bounds_are_single(destination))
-		return addr_equal(&destination->lo, &(struct addr){.family = destination->lo.family}) ? AT_LOCAL : AT_ELSEWHERE;
+		return place_of_range(walk, destination);
 	place = place_by_form(&destination->lo);
 	if (place != AT_UNKNOWN)
 		return place;
@@ -337,6 +357,21 @@ static bool route_forward(struct walk *walk)
 	return true;
 }
 
+static bool route_either_way(struct walk *walk)
+{
+	struct trace_step *step;
+	bool answer = walk_decide(walk);
+
+	step = walk_step(walk, STEP_SUPPOSED);
+	step->supposed = true;
+	step->matched = answer;
+	step->why = "whether the address that DNAT chooses is one of this host";
+	if (!answer)
+		return route_forward(walk);
+	route_local(walk, "for this host");
+	return true;
+}
+
 bool walk_route(struct walk *walk)
 {
 	const struct addr *addr = &walk->packet.destination.lo;
@@ -361,6 +396,7 @@ bool walk_route(struct walk *walk)
 		route_local(walk, "for this host: a multicast");
 		return true;
 	case AT_UNKNOWN:
+		return route_either_way(walk);
 	case AT_ELSEWHERE:
 		break;
 	}

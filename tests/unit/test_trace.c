@@ -293,6 +293,9 @@ START_TEST(translation_is_the_kernels)
 		{"nat -A PREROUTING -j DNAT --to-destination 10.1.1.5\n" IF("-m conntrack --ctstate DNAT"), HERE "tcp 22", ACCEPTED},
 		{"nat -A PREROUTING -p tcp -j REDIRECT --to-ports 99\n" IF("-d 10.1.1.5 -p tcp -m tcp --dport 99"), THERE "tcp 22", DROPPED},
 		{"nat -A PREROUTING -j REDIRECT", "eth0 10.1.1.4 > 172.18.0.2 tcp 22", DROPPED},
+		/* One of these addresses is the host's, the others are behind br0. */
+		{"nat -A PREROUTING -j DNAT --to-destination 172.18.0.1-172.18.0.9\nfilter -A FORWARD -j DROP", HERE "tcp 22", OPEN},
+		{"nat -A PREROUTING -j DNAT --to-destination 172.18.0.2-172.18.0.9\nfilter -A FORWARD -j DROP", HERE "tcp 22", DROPPED},
 		{"nat -A PREROUTING -j NETMAP --to 172.18.0.0/24" FORWARDED("-d 172.18.0.5"), HERE "tcp 22", DROPPED},
 		{"nat -A PREROUTING -p tcp -j DNAT --to-destination 172.18.0.2:80-90" FORWARDED("-p tcp -m tcp --dport 85"), HERE "tcp 22", OPEN},
 		{"nat -A PREROUTING -p tcp -j DNAT --to-destination 172.18.0.2:80-90" FORWARDED("-p tcp -m tcp --dport 85"), HERE "tcp 85", DROPPED},
