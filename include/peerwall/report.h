@@ -71,6 +71,9 @@ void json_print(struct strbuf *out, json_t *value);
 /* The same, all in one line. */
 void json_print_line(struct strbuf *out, json_t *value);
 
+/* Appends the lines, each fit for a terminal whatever comments and names are in it: diag_clean(). */
+void report_clean_lines(struct strbuf *out, const struct strbuf *lines);
+
 /* The rule as iptables-save prints it, in the arena. */
 const char *report_rule_text(const struct rule *rule, enum family family, struct arena *arena);
 

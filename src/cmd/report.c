@@ -104,6 +104,16 @@ bool report_place_find(const struct sources *sources, struct span span, struct r
 	return true;
 }
 
+void report_clean_lines(struct strbuf *out, const struct strbuf *lines)
+{
+	const char *newline;
+
+	for (const char *at = strbuf_str(lines); (newline = strchr(at, '\n')); at = newline + 1) {
+		diag_clean(out, at, (size_t)(newline - at));
+		strbuf_addc(out, '\n');
+	}
+}
+
 const char *report_rule_text(const struct rule *rule, enum family family, struct arena *arena)
 {
 	struct strbuf text = STRBUF_EMPTY;

@@ -101,7 +101,7 @@ static void write_path(struct strbuf *out, const struct trace_report *report, co
 	write_fate(out, path);
 }
 
-void trace_write_text(struct strbuf *out, const struct trace_report *report)
+static void write_lines(struct strbuf *out, const struct trace_report *report)
 {
 	const struct trace *trace = report->trace;
 
@@ -114,4 +114,13 @@ void trace_write_text(struct strbuf *out, const struct trace_report *report)
 		strbuf_addf(out, "assumed: %s\n", *assumption);
 	trace_write_sentence(out, report);
 	strbuf_adds(out, ".\n");
+}
+
+void trace_write_text(struct strbuf *out, const struct trace_report *report)
+{
+	struct strbuf lines = STRBUF_EMPTY;
+
+	write_lines(&lines, report);
+	report_clean_lines(out, &lines);
+	strbuf_free(&lines);
 }

@@ -168,12 +168,8 @@ static void write_lines(struct strbuf *out, const struct watch_report *report)
 void watch_write_text(struct strbuf *out, const struct watch_report *report)
 {
 	struct strbuf lines = STRBUF_EMPTY;
-	const char *at, *newline;
 
 	write_lines(&lines, report);
-	for (at = strbuf_str(&lines); (newline = strchr(at, '\n')); at = newline + 1) {
-		diag_clean(out, at, (size_t)(newline - at));
-		strbuf_addc(out, '\n');
-	}
+	report_clean_lines(out, &lines);
 	strbuf_free(&lines);
 }
