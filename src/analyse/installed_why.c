@@ -87,13 +87,21 @@ static bool does_the_same(const struct rule_record *record, const struct taking 
 	}
 }
 
+/* Who leaves a chain of somebody's own goes on behind the jump that led there: only the chain's other rules lose him. */
+static bool takes_from(const struct taking *taking, const struct rule_record *record)
+{
+	bool leaves = taking->rule->target.kind == TARGET_RETURN || taking->rule->target.kind == TARGET_GOTO;
+
+	return !leaves || taking->chain->builtin || taking->chain == record->chain;
+}
+
 static void take_share(struct search *search, const struct taking *taking)
 {
 	struct judge *judge = search->judge;
 	struct packet_space *space = &judge->survey.space;
 	uint32_t part = packets_and(space, search->left, taking->packets);
 
-	if (part == DIAGRAM_NONE)
+	if (part == DIAGRAM_NONE || !takes_from(taking, search->record))
 		return;
 	search->left = packets_minus(space, search->left, part);
 	if (!does_the_same(search->record, taking, space->family))
