@@ -1,20 +1,9 @@
-#include <peerwall/rule_packets.h>
-
-#include <peerwall/bug.h>
+#include "rule_reading.h"
 
 /* The order of modules.def. */
-enum { STATE_INVALID, STATE_NEW, STATE_RELATED, STATE_ESTABLISHED, STATE_UNTRACKED, STATE_SNAT, STATE_DNAT };
 enum { ADDRTYPE_UNSPEC, ADDRTYPE_UNICAST, ADDRTYPE_LOCAL, ADDRTYPE_BROADCAST, ADDRTYPE_ANYCAST, ADDRTYPE_MULTICAST };
 
-#define BIT(number) ((uint64_t)1 << (number))
-
-struct reading {
-	struct packet_space *space;
-	const struct vantage *vantage;
-	struct matched matched;
-};
-
-static void demand(struct reading *reading, uint32_t packets, bool negated)
+void demand(struct reading *reading, uint32_t packets, bool negated)
 {
 	struct packet_space *space = reading->space;
 
@@ -22,14 +11,13 @@ static void demand(struct reading *reading, uint32_t packets, bool negated)
 					     packets_and(space, reading->matched.packets, packets);
 }
 
-static void demand_truth(struct reading *reading, bool truth)
+void demand_truth(struct reading *reading, bool truth)
 {
 	if (!truth)
 		reading->matched.packets = DIAGRAM_NONE;
 }
 
-/* Something is asked that is not known here: it may match or not. */
-static void blur(struct reading *reading)
+void demand_unknown(struct reading *reading)
 {
 	reading->matched.exact = false;
 }
@@ -46,14 +34,14 @@ static enum field port_of(const struct reading *reading)
 	return reading->vantage->translated ? FIELD_NEW_DPORT : FIELD_DPORT;
 }
 
-static void demand_network(struct reading *reading, enum field field, const struct addr *addr, const struct addr *mask,
-			   bool negated)
+void demand_network(struct reading *reading, enum field field, const struct addr *addr, const struct addr *mask,
+		    bool negated)
 {
 	int length = addr_netmask_length(mask);
 	struct addr_range range;
 
 	if (length < 0) {
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	}
 	range = prefix_to_range(&(struct prefix){*addr, (uint8_t)length});
@@ -65,11 +53,12 @@ static uint32_t port_list_packets(struct reading *reading, enum field field, con
 	uint32_t packets = DIAGRAM_NONE;
 
 	vec_each(range, &ports->ranges)
-		packets = packets_or(reading->space, packets, packets_range(reading->space, field, range->lo, range->hi));
+		packets = packets_or(reading->space, packets,
+				     packets_range(reading->space, field, range->lo, range->hi));
 	return packets;
 }
 
-static void demand_ports(struct reading *reading, enum field field, const struct option *option)
+void demand_ports(struct reading *reading, enum field field, const struct option *option)
 {
 	demand(reading, port_list_packets(reading, field, &option->value.ports), option->negated);
 }
@@ -78,7 +67,7 @@ static void demand_ports(struct reading *reading, enum field field, const struct
 static void demand_source(struct reading *reading, uint32_t packets, bool negated)
 {
 	if (reading->vantage->resourced)
-		blur(reading);
+		demand_unknown(reading);
 	else
 		demand(reading, packets, negated);
 }
@@ -98,7 +87,7 @@ static void demand_interfaces(struct reading *reading, const struct rule *rule)
 	if (rule->in.name) {
 		/* Whether the interface of arrival is still known there differs between the backends. */
 		if (vantage->hook == HOOK_POSTROUTING)
-			blur(reading);
+			demand_unknown(reading);
 		else
 			demand_truth(reading, interface_name_covers(rule->in.name, vantage->in) != rule->in.negated);
 	}
@@ -133,7 +122,7 @@ static void demand_hops(struct reading *reading, addr_number lo, addr_number hi,
 	bool by_host = !*reading->vantage->in;
 
 	if (reading->vantage->hops_changed) {
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	}
 	if (!by_host && (hook == HOOK_FORWARD || hook == HOOK_POSTROUTING)) {
@@ -141,159 +130,6 @@ static void demand_hops(struct reading *reading, addr_number lo, addr_number hi,
 		hi = hi < UINT8_MAX ? hi + 1 : hi;
 	}
 	demand(reading, lo > hi ? DIAGRAM_NONE : packets_range(reading->space, FIELD_HOPS, lo, hi), negated);
-}
-
-/* ---- connection tracking ---- */
-
-bool vantage_is_tracked(const struct vantage *vantage)
-{
-	return !vantage->before_tracking && vantage->tracking != TRACKING_UNTRACKED && vantage->tracking != TRACKING_INVALID;
-}
-
-/* state_mt() and conntrack_mt() of the kernel's xt_state.c and xt_conntrack.c. */
-static uint64_t certain_states(const struct vantage *vantage)
-{
-	switch (vantage->tracking) {
-	case TRACKING_NEW:
-		return BIT(STATE_NEW) | (vantage->translated ? BIT(STATE_DNAT) : 0);
-	case TRACKING_UNTRACKED:
-		return BIT(STATE_UNTRACKED);
-	case TRACKING_INVALID:
-		return BIT(STATE_INVALID);
-	case TRACKING_ESTABLISHED:
-		return BIT(STATE_ESTABLISHED);
-	case TRACKING_RELATED:
-		return BIT(STATE_RELATED);
-	}
-	BUG("tracking %d", (int)vantage->tracking);
-}
-
-/* Whether the connection was translated, where this is not known. */
-static uint64_t possible_states(const struct vantage *vantage)
-{
-	if (!vantage_is_tracked(vantage))
-		return 0;
-	if (vantage->tracking != TRACKING_NEW)
-		return BIT(STATE_SNAT) | BIT(STATE_DNAT);
-	return vantage->resourced ? BIT(STATE_SNAT) : 0;
-}
-
-static bool asks_for(const struct option *option, int state)
-{
-	return ((option->value.bits & BIT(state)) != 0) != option->negated;
-}
-
-/* In raw: what a rule has taken out of tracking is UNTRACKED at once, what CT has bespoken NEW, and all else INVALID. */
-static void demand_early_state(struct reading *reading, const struct option *option)
-{
-	struct packet_space *space = reading->space;
-	const struct vantage *vantage = reading->vantage;
-	bool untracked = asks_for(option, STATE_UNTRACKED), new = asks_for(option, STATE_NEW);
-	bool invalid = asks_for(option, STATE_INVALID);
-	uint32_t rest = packets_minus(space, DIAGRAM_ALL, packets_or(space, vantage->surely_untracked, vantage->surely_templated));
-	uint32_t packets = invalid ? rest : DIAGRAM_NONE;
-
-	if (untracked == invalid && new == invalid) {
-		demand_truth(reading, invalid);
-		return;
-	}
-	if (vantage->untracked != vantage->surely_untracked || vantage->templated != vantage->surely_templated)
-		blur(reading);
-	if (untracked)
-		packets = packets_or(space, packets, vantage->untracked);
-	if (new)
-		packets = packets_or(space, packets, vantage->templated);
-	demand(reading, packets, false);
-}
-
-/* What CT has bespoken has a connection of which nothing is known yet. */
-static void demand_template(struct reading *reading)
-{
-	demand(reading, reading->vantage->before_tracking ? reading->vantage->templated : DIAGRAM_NONE, false);
-	blur(reading);
-}
-
-static void demand_state(struct reading *reading, const struct option *option)
-{
-	if (reading->vantage->before_tracking)
-		demand_early_state(reading, option);
-	else if (certain_states(reading->vantage) & option->value.bits)
-		demand_truth(reading, !option->negated);
-	else if (possible_states(reading->vantage) & option->value.bits)
-		blur(reading);
-	else
-		demand_truth(reading, option->negated);
-}
-
-/* How the connection began: the packet itself tells only if it begins one. */
-static void demand_origin(struct reading *reading, const struct option *option)
-{
-	const struct value *value = &option->value;
-
-	if (option->id == OPTION_CONNTRACK_CTSTATE) {
-		demand_state(reading, option);
-		return;
-	}
-	if (reading->vantage->tracking != TRACKING_NEW) {
-		blur(reading);
-		return;
-	}
-	switch (option->id) {
-	case OPTION_CONNTRACK_CTPROTO:
-		demand(reading, packets_range(reading->space, FIELD_PROTOCOL, value->number, value->number),
-		       option->negated);
-		return;
-	case OPTION_CONNTRACK_CTORIGSRC:
-		demand_network(reading, FIELD_SRC, &value->network.addr, &value->network.mask, option->negated);
-		return;
-	case OPTION_CONNTRACK_CTORIGDST:
-		demand_network(reading, FIELD_DST, &value->network.addr, &value->network.mask, option->negated);
-		return;
-	case OPTION_CONNTRACK_CTORIGSRCPORT:
-		demand_ports(reading, FIELD_SPORT, option);
-		return;
-	case OPTION_CONNTRACK_CTORIGDSTPORT:
-		demand_ports(reading, FIELD_DPORT, option);
-		return;
-	case OPTION_CONNTRACK_CTDIR:
-		demand_truth(reading, value->number == 0);
-		return;
-	default:
-		blur(reading);
-		return;
-	}
-}
-
-static void demand_conntrack(struct reading *reading, const struct match *match)
-{
-	bool asks_state = false;
-
-	if (vantage_is_tracked(reading->vantage)) {
-		vec_each(option, &match->options)
-			demand_origin(reading, option);
-		return;
-	}
-	/* Without a connection nothing but the state is looked at, and without that nothing matches. */
-	vec_each(option, &match->options)
-		if (option->id == OPTION_CONNTRACK_CTSTATE) {
-			asks_state = true;
-			demand_state(reading, option);
-		}
-	if (!asks_state)
-		demand_template(reading);
-	else if (match->options.len > 1 && reading->vantage->templated != DIAGRAM_NONE)
-		blur(reading);
-}
-
-static void demand_connmark(struct reading *reading, const struct option *option)
-{
-	if (!vantage_is_tracked(reading->vantage))
-		demand_template(reading);
-	else
-		demand(reading,
-		       packets_masked(reading->space, FIELD_CONNMARK, (uint32_t)option->value.masked.mask,
-				      (uint32_t)option->value.masked.value),
-		       option->negated);
 }
 
 /* ---- types of addresses ---- */
@@ -365,7 +201,7 @@ static void demand_type(struct reading *reading, const struct option *option)
 	uint32_t certain, possible;
 
 	if (option->value.bits & ~TYPES_KNOWN || (source && reading->vantage->resourced)) {
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	}
 	if (field == FIELD_DST) {
@@ -375,7 +211,7 @@ static void demand_type(struct reading *reading, const struct option *option)
 		possible = types_packets(reading, (struct type_view){field, VIEW_POSSIBLE}, option->value.bits);
 	}
 	if (certain != possible)
-		blur(reading);
+		demand_unknown(reading);
 	demand(reading, option->negated ? certain : possible, option->negated);
 }
 
@@ -391,7 +227,7 @@ static void demand_addrtype(struct reading *reading, const struct match *match)
 {
 	/* Then an address of another interface is not the host's. */
 	if (asks_for_interface(match)) {
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	}
 	vec_each(option, &match->options)
@@ -469,7 +305,7 @@ static void demand_option(struct reading *reading, const struct option *option)
 	case OPTION_COMMENT_COMMENT:
 		return;
 	default:
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	}
 }
@@ -507,7 +343,7 @@ static void demand_transport(struct reading *reading, const struct match *match)
 	if (both == DIAGRAM_ALL)
 		return;
 	demand_source(reading, both, true);
-	blur(reading);
+	demand_unknown(reading);
 }
 
 static void demand_match(struct reading *reading, const struct match *match)
@@ -533,7 +369,7 @@ static void demand_match(struct reading *reading, const struct match *match)
 	case MODULE_RPFILTER:
 	case MODULE_RT:
 	case MODULE_SOCKET:
-		blur(reading);
+		demand_unknown(reading);
 		return;
 	default:
 		vec_each(option, &match->options)
@@ -555,7 +391,7 @@ struct matched rule_packets(struct packet_space *space, const struct rule *rule,
 		demand_network(&reading, destination_of(&reading), &rule->destination.addr, &rule->destination.mask,
 			       rule->destination.negated);
 	if (rule->source.present && vantage->resourced)
-		blur(&reading);
+		demand_unknown(&reading);
 	else if (rule->source.present)
 		demand_network(&reading, FIELD_SRC, &rule->source.addr, &rule->source.mask, rule->source.negated);
 	if (rule->protocol.present)
@@ -563,7 +399,7 @@ struct matched rule_packets(struct packet_space *space, const struct rule *rule,
 		       rule->protocol.negated);
 	/* With connection tracking fragments are put together before any rule sees them; without, who knows. */
 	if (rule->fragment == FRAGMENT_YES)
-		blur(&reading);
+		demand_unknown(&reading);
 	vec_each(match, &rule->matches)
 		demand_match(&reading, match);
 	return reading.matched;
