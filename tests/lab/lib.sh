@@ -222,6 +222,15 @@ run_container() { # last part of its address, port
 		-p "$2:$2" --name "c$2" bb httpd -f -p "$2" >/dev/null || die "no container for $2"
 }
 
+# A container that publishes a port, and goes again; so many times.
+start_and_stop() { # rounds
+	local round
+	for round in $(seq "$1"); do
+		docker_ run -d --stop-signal KILL --network media -p 9100:9100 --name "round$round" bb httpd -f -p 9100 &&
+			docker_ rm -f "round$round" || return 1
+	done >"$work/rounds.log" 2>&1
+}
+
 # ---- looking ----
 
 report() { # ok|not, what
@@ -314,3 +323,6 @@ saved() {
 		in_host $tool | sed -E '/^#/d; s/ \[[0-9]+:[0-9]+\]$//'
 	done
 }
+
+# The same without what is peerwall's.
+foreign() { saved | grep -v PW-; }

@@ -118,6 +118,26 @@ done
 nobody_got_in "G4: what neither policy allows stays closed"
 only_jellyfin
 
+stage="policies to and fro while Docker starts and stops containers"
+foreign >"$work/before"
+knock 10.1.1.5 873 fd00:1::5 873 172.18.0.3 873 fd00:d1::3 873
+{ start_and_stop "${LAB_ROUNDS:-6}"; echo $? >"$work/docker.did"; } &
+applied=0 not_applied=0
+until [ -e "$work/docker.did" ]; do
+	for policy in "$work/wide.pw" "$work/host/wg1.pw"; do
+		if peerwall apply "$policy"; then applied=$((applied + 1)); else not_applied=$((not_applied + 1)); fi
+	done
+done
+wait $!
+check "Docker did all it wanted" [ "$(cat "$work/docker.did")" = 0 ]
+check "each of $((applied + not_applied)) applies was carried out" [ "$not_applied" = 0 ]
+nobody_got_in "G4: what neither policy allows stays closed"
+check "no rule of Docker's is lost, and none left" diff "$work/before" <(foreign)
+saved >"$work/before"
+check "applying again" peerwall apply "$work/host/wg1.pw"
+check "there is one of each jump, and nothing to do" diff "$work/before" <(saved)
+only_jellyfin
+
 stage="a policy that is wrong"
 echo 'interface wg1 { expose tcp 70000 to lan }' >"$work/bad.pw"
 saved >"$work/before"
