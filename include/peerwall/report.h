@@ -64,6 +64,8 @@ const char *severity_name(enum severity severity); /* "error", "warning", "note"
 json_t *json_text(const char *bytes, size_t size);
 /* The diagnostic as an object of docs/json.md. */
 json_t *json_diag(const struct diag *diag, const struct sources *sources);
+/* A string of all that is in the buffer, which it releases. */
+json_t *json_buffer(struct strbuf *text);
 /* A string, or null for NULL. */
 json_t *json_cstring(const char *text);
 /* Appends the value and a newline, and releases it. */

@@ -3,8 +3,6 @@
 #include <peerwall/match_codec.h>
 #include <peerwall/report.h>
 
-#include <string.h>
-
 #define REACH_JSON_VERSION 1
 
 struct json_writer {
@@ -12,19 +10,6 @@ struct json_writer {
 	struct reach_family *family;
 	struct packet_space *space;
 };
-
-static json_t *text_json(const char *text)
-{
-	return text ? json_text(text, strlen(text)) : json_null();
-}
-
-static json_t *buffer_json(struct strbuf *text)
-{
-	json_t *value = json_text(strbuf_str(text), text->len);
-
-	strbuf_free(text);
-	return value;
-}
 
 /* ---- sets ---- */
 
@@ -75,7 +60,7 @@ static json_t *service_json(const struct exposure_service *service)
 	bool one = service->protocol_lo == service->protocol_hi;
 
 	json_object_set_new(object, "protocols", range_json(service->protocol_lo, service->protocol_hi));
-	json_object_set_new(object, "name", text_json(one ? protocol_name(service->protocol_lo) : NULL));
+	json_object_set_new(object, "name", json_cstring(one ? protocol_name(service->protocol_lo) : NULL));
 	json_object_set_new(object, "ports", service->has_ports ? range_json(service->lo, service->hi) : json_null());
 	json_object_set_new(object, "icmp", service->has_icmp ? range_json(service->lo, service->hi) : json_null());
 	return object;
@@ -115,7 +100,7 @@ static json_t *interface_json(struct json_writer *writer, const char *name)
 	struct strbuf text = STRBUF_EMPTY;
 
 	exposure_add_interface(&text, writer->space, name);
-	return buffer_json(&text);
+	return json_buffer(&text);
 }
 
 /* None where it ends at this host. */
@@ -142,10 +127,10 @@ static json_t *rule_json(struct json_writer *writer, const struct reach_rule *ru
 	bool found = report_place_find(writer->report->sources, rule->rule->span, &place);
 
 	json_object_set_new(object, "table", json_string(table_names[rule->table]));
-	json_object_set_new(object, "chain", text_json(rule->chain->name));
+	json_object_set_new(object, "chain", json_cstring(rule->chain->name));
 	json_object_set_new(object, "position", json_integer(rule->number));
-	json_object_set_new(object, "rule", text_json(report_rule_text(rule->rule, writer->space->family, writer->report->arena)));
-	json_object_set_new(object, "file", found ? text_json(place.source->name) : json_null());
+	json_object_set_new(object, "rule", json_cstring(report_rule_text(rule->rule, writer->space->family, writer->report->arena)));
+	json_object_set_new(object, "file", found ? json_cstring(place.source->name) : json_null());
 	json_object_set_new(object, "line", found ? json_integer(place.line) : json_null());
 	return object;
 }
@@ -200,7 +185,7 @@ static json_t *row_json(struct json_writer *writer, const struct reach_interface
 	reach_add_witness(&witness, &found.packet);
 	json_object_set_new(object, "sources", prefixes_json(writer, what->sources, FIELD_SRC));
 	json_object_set_new(object, "peers",
-			    text_json(reach_peers_name(&writer->family->reach, &writer->family->input, what->sources)));
+			    json_cstring(reach_peers_name(&writer->family->reach, &writer->family->input, what->sources)));
 	json_object_set_new(object, "services", services_json(writer, what->services));
 	json_object_set_new(object, "destinationTypes", types_json(writer, what->types));
 	json_object_set_new(object, "destinations", prefixes_json(writer, what->destinations, FIELD_DST));
@@ -209,7 +194,7 @@ static json_t *row_json(struct json_writer *writer, const struct reach_interface
 	json_object_set_new(object, "dependsOn", rules_json(writer, &row->blurs));
 	json_object_set_new(object, "partial", json_boolean(row->partial));
 	json_object_set_new(object, "partialBy", limits_json(row));
-	json_object_set_new(object, "witness", buffer_json(&witness));
+	json_object_set_new(object, "witness", json_buffer(&witness));
 	return object;
 }
 
@@ -244,7 +229,7 @@ void reach_write_json(struct strbuf *out, const struct reach_report *report)
 	}
 	reach_assumptions(&assumed, report);
 	vec_each(sentence, &assumed.items)
-		json_array_append_new(assumptions, text_json(*sentence));
+		json_array_append_new(assumptions, json_cstring(*sentence));
 	json_object_set_new(root, "version", json_integer(REACH_JSON_VERSION));
 	json_object_set_new(root, "reach", groups);
 	json_object_set_new(root, "assumptions", assumptions);

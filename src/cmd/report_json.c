@@ -58,6 +58,14 @@ json_t *json_text(const char *bytes, size_t size)
 	return string;
 }
 
+json_t *json_buffer(struct strbuf *text)
+{
+	json_t *value = json_text(strbuf_str(text), text->len);
+
+	strbuf_free(text);
+	return value;
+}
+
 json_t *json_cstring(const char *string)
 {
 	return string ? json_text(string, strlen(string)) : json_null();

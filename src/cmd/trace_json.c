@@ -2,29 +2,14 @@
 
 #include <peerwall/report.h>
 
-#include <string.h>
-
 #define TRACE_JSON_VERSION 1
-
-static json_t *text_json(const char *text)
-{
-	return text ? json_text(text, strlen(text)) : json_null();
-}
-
-static json_t *buffer_json(struct strbuf *text)
-{
-	json_t *value = json_text(strbuf_str(text), text->len);
-
-	strbuf_free(text);
-	return value;
-}
 
 static json_t *bounds_json(const struct addr_bounds *bounds)
 {
 	struct strbuf text = STRBUF_EMPTY;
 
 	packet_describe_bounds(&text, bounds);
-	return buffer_json(&text);
+	return json_buffer(&text);
 }
 
 static json_t *port_json(const struct packet *packet, const struct port_range *port)
@@ -38,11 +23,11 @@ static json_t *packet_json(const struct packet *packet)
 	struct strbuf service = STRBUF_EMPTY;
 
 	packet_describe_service(&service, packet);
-	json_object_set_new(object, "interface", text_json(packet->in));
+	json_object_set_new(object, "interface", json_cstring(packet->in));
 	json_object_set_new(object, "source", bounds_json(&packet->source));
 	json_object_set_new(object, "destination", bounds_json(&packet->destination));
 	json_object_set_new(object, "protocol", json_integer(packet->protocol));
-	json_object_set_new(object, "service", buffer_json(&service));
+	json_object_set_new(object, "service", json_buffer(&service));
 	json_object_set_new(object, "sourcePort", port_json(packet, &packet->source_port));
 	json_object_set_new(object, "destinationPort", port_json(packet, &packet->destination_port));
 	json_object_set_new(object, "state", json_string(packet_state_names[packet->state]));
@@ -54,7 +39,7 @@ static void set_place(json_t *object, const struct trace_report *report, const s
 	struct report_place place;
 	bool found = rule && report_place_find(report->sources, rule->span, &place);
 
-	json_object_set_new(object, "file", found ? text_json(place.source->name) : json_null());
+	json_object_set_new(object, "file", found ? json_cstring(place.source->name) : json_null());
 	json_object_set_new(object, "line", found ? json_integer(place.line) : json_null());
 }
 
@@ -67,15 +52,15 @@ static json_t *step_json(const struct trace_report *report, const struct trace_s
 	json_object_set_new(object, "kind", json_string(kinds[step->kind]));
 	json_object_set_new(object, "hook", json_string(hook_names[step->hook]));
 	json_object_set_new(object, "table", in_chain ? json_string(table_names[step->table]) : json_null());
-	json_object_set_new(object, "chain", in_chain ? text_json(step->chain->name) : json_null());
+	json_object_set_new(object, "chain", in_chain ? json_cstring(step->chain->name) : json_null());
 	json_object_set_new(object, "position", step->rule ? json_integer(step->number) : json_null());
-	json_object_set_new(object, "rule", step->rule ? text_json(trace_rule_text(report, step->rule)) : json_null());
+	json_object_set_new(object, "rule", step->rule ? json_cstring(trace_rule_text(report, step->rule)) : json_null());
 	set_place(object, report, step->rule);
 	json_object_set_new(object, "matched", json_boolean(step->matched));
 	json_object_set_new(object, "supposed", json_boolean(step->supposed));
 	json_object_set_new(object, "harmless", json_boolean(step->harmless));
-	json_object_set_new(object, "reason", text_json(step->why));
-	json_object_set_new(object, "effect", text_json(step->text));
+	json_object_set_new(object, "reason", json_cstring(step->why));
+	json_object_set_new(object, "effect", json_cstring(step->text));
 	json_object_set_new(object, "packet", packet_json(&step->packet));
 	json_object_set_new(object, "mark", json_integer(step->mark.value & ~step->mark.unknown));
 	return object;
@@ -91,7 +76,7 @@ static json_t *path_json(const struct trace_report *report, const struct trace_p
 		json_array_append_new(steps, step_json(report, step));
 	json_object_set_new(object, "verdict", json_string(fate_names[path->fate]));
 	json_object_set_new(object, "forwarded", json_boolean(path->forwarded));
-	json_object_set_new(object, "outInterface", text_json(path->out));
+	json_object_set_new(object, "outInterface", json_cstring(path->out));
 	json_object_set_new(object, "packet", packet_json(&path->packet));
 	json_object_set_new(object, "decisiveStep", json_integer((json_int_t)path->decisive));
 	json_object_set_new(object, "steps", steps);
@@ -106,12 +91,12 @@ void trace_write_json(struct strbuf *out, const struct trace_report *report)
 	vec_each(path, &report->trace->paths)
 		json_array_append_new(paths, path_json(report, path));
 	vec_each(assumption, &report->trace->assumptions)
-		json_array_append_new(assumptions, text_json(*assumption));
+		json_array_append_new(assumptions, json_cstring(*assumption));
 	trace_write_sentence(&sentence, report);
 	json_object_set_new(root, "version", json_integer(TRACE_JSON_VERSION));
 	json_object_set_new(root, "packet", packet_json(report->packet));
 	json_object_set_new(root, "verdict", json_string(fate_names[trace_fate(report->trace)]));
-	json_object_set_new(root, "sentence", buffer_json(&sentence));
+	json_object_set_new(root, "sentence", json_buffer(&sentence));
 	json_object_set_new(root, "assumptions", assumptions);
 	json_object_set_new(root, "truncated", json_boolean(report->trace->truncated));
 	json_object_set_new(root, "paths", paths);

@@ -6,20 +6,12 @@
 
 #define WATCH_JSON_VERSION 1
 
-static json_t *buffer_json(struct strbuf *text)
-{
-	json_t *value = json_text(strbuf_str(text), text->len);
-
-	strbuf_free(text);
-	return value;
-}
-
 static json_t *address_json(const struct addr_bounds *bounds)
 {
 	struct strbuf text = STRBUF_EMPTY;
 
 	packet_describe_bounds(&text, bounds);
-	return buffer_json(&text);
+	return json_buffer(&text);
 }
 
 static json_t *header_json(const struct nft_header *header)
@@ -39,10 +31,10 @@ static json_t *header_json(const struct nft_header *header)
 	json_object_set_new(object, "source", address_json(&packet->source));
 	json_object_set_new(object, "destination", address_json(&packet->destination));
 	json_object_set_new(object, "protocol", json_integer(packet->protocol));
-	json_object_set_new(object, "service", buffer_json(&service));
+	json_object_set_new(object, "service", json_buffer(&service));
 	json_object_set_new(object, "sourcePort", ports ? json_integer(packet->source_port.lo) : json_null());
 	json_object_set_new(object, "destinationPort", ports ? json_integer(packet->destination_port.lo) : json_null());
-	json_object_set_new(object, "tcpFlags", packet->has_flags ? buffer_json(&flags) : json_null());
+	json_object_set_new(object, "tcpFlags", packet->has_flags ? json_buffer(&flags) : json_null());
 	strbuf_free(&flags);
 	return object;
 }
@@ -115,10 +107,10 @@ void watch_write_json(struct strbuf *out, const struct watch_report *report)
 	strbuf_addf(&id, "%08x", packet->id);
 	json_object_set_new(root, "version", json_integer(WATCH_JSON_VERSION));
 	json_object_set_new(root, "number", json_integer((json_int_t)report->number));
-	json_object_set_new(root, "id", buffer_json(&id));
+	json_object_set_new(root, "id", json_buffer(&id));
 	json_object_set_new(root, "packet", header_json(packet->first));
 	json_object_set_new(root, "verdict", json_string(fates[packet->fate]));
-	json_object_set_new(root, "sentence", buffer_json(&sentence));
+	json_object_set_new(root, "sentence", json_buffer(&sentence));
 	json_object_set_new(root, "gaps", json_boolean(packet->gaps));
 	json_object_set_new(root, "toHost", json_boolean(packet->to_host));
 	json_object_set_new(root, "forwarded", json_boolean(packet->forwarded));

@@ -89,6 +89,9 @@ void world_read_arrivals(struct arrivals *out);
 void world_send(const struct world *world, const struct packet *packet, unsigned identifier);
 /* The index in struct arrivals of an interface; NULL is the host. */
 size_t world_place(const struct world *world, const char *interface);
+
+/* Does the tracer say what becomes of the packet, without supposing anything? */
+bool trace_is_decided(const struct trace *trace);
 /* What the tracer says of it. */
 void world_trace(const struct world *world, struct trace *out, const struct ruleset *rules, const struct packet *packet,
 		 struct arena *arena);

@@ -68,16 +68,6 @@ static void expect(struct test *test, struct expectation *out, const struct pred
 
 /* ---- what the tracer says ---- */
 
-static bool is_decided(const struct trace *trace)
-{
-	if (trace->paths.len != 1 || trace->paths.data[0].fate == FATE_UNDECIDED)
-		return false;
-	vec_each(step, &trace->paths.data[0].steps)
-		if (step->supposed || step->harmless)
-			return false;
-	return true;
-}
-
 static bool same_fate(const struct world *world, const struct trace_path *path, const struct prediction *prediction)
 {
 	if (path->fate != FATE_ACCEPTED)
@@ -92,7 +82,7 @@ static bool tracer_agrees(struct test *test, const struct analysis *analysis, co
 	struct trace trace;
 
 	world_trace(&test->world, &trace, analysis->rules, &asked->probe->packet, analysis->arena);
-	asked->traced = is_decided(&trace);
+	asked->traced = trace_is_decided(&trace);
 	if (!asked->traced)
 		return true;
 	test->traced++;

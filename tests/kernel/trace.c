@@ -50,16 +50,6 @@ static void expect_arrival(const struct world *world, struct arrivals *arrivals,
 		count_packet(&arrivals->at[path->forwarded ? world_place(world, path->out) : 0], packet);
 }
 
-static bool is_decided(const struct trace *trace)
-{
-	if (trace->paths.len != 1 || trace->paths.data[0].fate == FATE_UNDECIDED)
-		return false;
-	vec_each(step, &trace->paths.data[0].steps)
-		if (step->supposed || step->harmless)
-			return false;
-	return true;
-}
-
 /* False if nobody can tell: then it is not sent. */
 static bool expect(struct test *test, struct ruleset *rules, struct arrivals *arrivals, const struct packet *packet,
 		   struct arena *arena)
@@ -67,7 +57,7 @@ static bool expect(struct test *test, struct ruleset *rules, struct arrivals *ar
 	struct trace trace;
 
 	world_trace(&test->world, &trace, rules, packet, arena);
-	if (!is_decided(&trace))
+	if (!trace_is_decided(&trace))
 		return false;
 	vec_each(step, &trace.paths.data[0].steps)
 		if (step->kind == STEP_RULE && step->matched)

@@ -132,6 +132,16 @@ void world_send(const struct world *world, const struct packet *packet, unsigned
 		die("a packet cannot be sent");
 }
 
+bool trace_is_decided(const struct trace *trace)
+{
+	if (trace->paths.len != 1 || trace->paths.data[0].fate == FATE_UNDECIDED)
+		return false;
+	vec_each(step, &trace->paths.data[0].steps)
+		if (step->supposed || step->harmless)
+			return false;
+	return true;
+}
+
 size_t world_place(const struct world *world, const char *interface)
 {
 	for (size_t i = 0; interface && i < WORLD_INTERFACES; i++)
