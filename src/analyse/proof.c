@@ -200,8 +200,11 @@ enum proof_outcome proof_run(const struct proof_input *input, struct arena *aren
 
 	prover_init(&prover);
 	tests_collect(&prover);
-	for (size_t i = 0; i < prover.space.ins.len && !prover.stuck; i++)
-		prove_interface(&prover, prover.space.ins.data[i]);
+	/* What the policies are about comes first. */
+	for (int others = 0; others < 2; others++)
+		for (size_t i = 0; i < prover.space.ins.len && !prover.stuck; i++)
+			if (is_covered(&prover, prover.space.ins.data[i]) != others)
+				prove_interface(&prover, prover.space.ins.data[i]);
 	if (!prover.stuck && !packet_space_gave_up(&prover.space)) {
 		tests_report(&prover);
 		outcome = diags->all.len == before + prover.remarks ? PROOF_HOLDS : PROOF_FINDS;

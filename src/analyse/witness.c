@@ -34,6 +34,14 @@ void witness_mention(struct packet_space *space)
 	packet_space_mention(space, FIELD_DPORT, 1, UINT16_MAX);
 }
 
+/* Of 0.0.0.0/8, which no host is sent from outside (RFC 1122, 3.2.1.3). */
+static uint32_t to_nowhere(struct packet_space *space)
+{
+	if (space->family != FAMILY_IPV4)
+		return DIAGRAM_NONE;
+	return packets_range(space, FIELD_DST, 0, ((addr_number)1 << 24) - 1);
+}
+
 struct witness witness_find(struct packet_space *space, const struct places *places, uint32_t packets, const char *in,
 			    enum tracking tracking, enum passage passage)
 {
@@ -47,6 +55,7 @@ struct witness witness_find(struct packet_space *space, const struct places *pla
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),
 		packets_range(space, FIELD_DPORT, 1, UINT16_MAX),
+		packets_minus(space, space->all, to_nowhere(space)),
 		places_certain(space, places, FIELD_SRC, TYPE_UNICAST),
 		places_certain(space, places, FIELD_DST, TYPE_UNICAST),
 		places_own(space, places, FIELD_DST, NULL),
