@@ -39,7 +39,7 @@ struct ast_word {
 	enum ast_word_kind kind;
 	bool own_line;         /* the first of its line: lists keep their line breaks */
 	uint32_t size;
-	const char *text;
+	const char *text;      /* of what was written, never NULL */
 	const char *parameter; /* "iface" where the word was written as $iface, else NULL */
 	struct span span;
 };

@@ -188,7 +188,7 @@ static struct token make_string(struct policy_parser *parser, const char *text, 
 	struct token token = {.kind = TOK_WORD, .span = span};
 	const char *problem;
 
-	token.word = (struct ast_word){.kind = AST_WORD_STRING, .span = span};
+	token.word = (struct ast_word){.kind = AST_WORD_STRING, .text = "", .span = span};
 	problem = unquote(parser, &token.word, text, size);
 	if (!problem)
 		return token;
@@ -202,10 +202,7 @@ static struct token make_string(struct policy_parser *parser, const char *text, 
 
 static struct token bad_token(void)
 {
-	struct token token = {.kind = TOK_UNKNOWN};
-
-	token.word.kind = AST_WORD_BAD;
-	return token;
+	return (struct token){.kind = TOK_UNKNOWN, .word = {.kind = AST_WORD_BAD, .text = ""}};
 }
 
 static bool parameter_may_be(const struct token *token)
