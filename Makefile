@@ -143,7 +143,7 @@ check-net: $(BUILD)/peerwall
 	$(Q)tests/net/run.sh $(may_skip)
 
 check-lab: $(BUILD)/peerwall
-	$(Q)tests/lab/run.sh $(BUILD)/peerwall $(may_skip)
+	$(Q)for backend in nft legacy; do LAB_BACKEND=$$backend tests/lab/run.sh $(BUILD)/peerwall $(may_skip) || exit 1; done
 
 check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/run.sh $(may_skip)

@@ -3,6 +3,7 @@
 # Sourced by run.sh, which sets program. All that is made here is gone when the script ends, however it ends.
 
 docker=/usr/bin/docker
+backend=${LAB_BACKEND:-nft}
 host=pwlab-host-$$
 peer=pwlab-peer-$$
 work=
@@ -25,12 +26,13 @@ die() {
 lab_begin() {
 	local tool
 	[ "$(id -u)" = 0 ] || skip "needs root"
-	for tool in wg-quick wireguard-go dockerd containerd docker busybox ip nsenter ufw; do
+	for tool in wg-quick wireguard-go "iptables-$backend" dockerd containerd docker busybox ip nsenter ufw; do
 		command -v $tool >/dev/null || skip "needs $tool"
 	done
 	[ -c /dev/net/tun ] || skip "needs /dev/net/tun"
 	work=$(mktemp -d /tmp/pwlab.XXXXXX)
 	export XTABLES_LOCKFILE="$work/xtables.lock"
+	use_backend
 	trap lab_end EXIT
 	trap 'exit 1' INT TERM
 }
@@ -46,6 +48,18 @@ lab_end() {
 	done
 	grep -o " $work/[^ ]*" /proc/mounts | sort -r | xargs -r umount 2>/dev/null
 	rm -rf "$work"
+}
+
+# What all who are called here take for iptables.
+use_backend() {
+	local name
+	mkdir "$work/tools"
+	for name in iptables ip6tables; do
+		ln -s "$(command -v $name-$backend)" "$work/tools/$name"
+		ln -s "$(command -v $name-$backend-save)" "$work/tools/$name-save"
+		ln -s "$(command -v $name-$backend-restore)" "$work/tools/$name-restore"
+	done
+	PATH="$work/tools:$PATH"
 }
 
 # ---- the hosts ----
@@ -82,8 +96,8 @@ make_tunnel() {
 		Address = 10.1.1.5/24, fd00:1::5/64
 		ListenPort = 1777
 		PrivateKey = $host_key
-		PostUp = peerwall apply --run-dir $work/run $work/host/%i.pw
-		PostDown = peerwall down --run-dir $work/run %i
+		PostUp = peerwall apply --backend $backend --run-dir $work/run $work/host/%i.pw
+		PostDown = peerwall down --backend $backend --run-dir $work/run %i
 
 		[Peer]
 		PublicKey = $(echo "$peer_key" | wg pubkey)
@@ -119,7 +133,7 @@ wg_quick() { # host|peer up|down
 peerwall() { # verb argument...
 	local verb=$1
 	shift
-	in_host "$work/bin/peerwall" "$verb" --run-dir "$work/run" "$@" >"$work/peerwall.log" 2>&1
+	in_host "$work/bin/peerwall" "$verb" --backend "$backend" --run-dir "$work/run" "$@" >"$work/peerwall.log" 2>&1
 }
 
 # ufw with files of its own: it keeps its state in /etc.
