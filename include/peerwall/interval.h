@@ -32,7 +32,6 @@ bool port_set_contains(const struct port_set *set, uint16_t port);
 bool port_set_equal(const struct port_set *a, const struct port_set *b);
 int port_set_compare(const struct port_set *a, const struct port_set *b); /* a total order, for sorting */
 bool port_set_includes(const struct port_set *outer, const struct port_set *inner);
-bool port_set_is_full(const struct port_set *set); /* 0-65535 */
 
 /* As a number: the 32 or 128 bits of the address. */
 __extension__ typedef unsigned __int128 addr_number; /* the one scalar with no other name */

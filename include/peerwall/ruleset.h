@@ -212,6 +212,5 @@ struct match *rule_add_match(struct ruleset *ruleset, struct rule *rule, enum mo
 struct option *match_add_option(struct ruleset *ruleset, struct match *match, enum option_id option);
 void rule_set_source(struct rule *rule, const struct prefix *prefix);      /* /0 sets nothing */
 void rule_set_destination(struct rule *rule, const struct prefix *prefix); /* /0 sets nothing */
-void rule_set_jump(struct rule *rule, const char *chain);
 
 #endif

@@ -136,9 +136,3 @@ const char *module_name(const struct match *match)
 
 	return match->module == MODULE_OPAQUE ? match->opaque_name : names[match->module];
 }
-
-void rule_set_jump(struct rule *rule, const char *chain)
-{
-	rule->target.kind = TARGET_JUMP;
-	rule->target.chain = chain;
-}

@@ -71,11 +71,6 @@ bool port_set_includes(const struct port_set *outer, const struct port_set *inne
 	return true;
 }
 
-bool port_set_is_full(const struct port_set *set)
-{
-	return set->ranges.len == 1 && set->ranges.data[0].lo == 0 && set->ranges.data[0].hi == UINT16_MAX;
-}
-
 /* ---- addresses ---- */
 
 addr_number addr_to_number(const struct addr *addr)
