@@ -27,7 +27,7 @@ lab_begin() {
 	local tool
 	[ "$(id -u)" = 0 ] || skip "needs root"
 	for tool in wg-quick wireguard-go "iptables-$backend" dockerd containerd docker busybox ip nsenter ufw; do
-		command -v $tool >/dev/null || skip "needs $tool"
+		command -v "$tool" >/dev/null || skip "needs $tool"
 	done
 	[ -c /dev/net/tun ] || skip "needs /dev/net/tun"
 	work=$(mktemp -d /tmp/pwlab.XXXXXX)
@@ -55,9 +55,9 @@ use_backend() {
 	local name
 	mkdir "$work/tools"
 	for name in iptables ip6tables; do
-		ln -s "$(command -v $name-$backend)" "$work/tools/$name"
-		ln -s "$(command -v $name-$backend-save)" "$work/tools/$name-save"
-		ln -s "$(command -v $name-$backend-restore)" "$work/tools/$name-restore"
+		ln -s "$(command -v "$name-$backend")" "$work/tools/$name"
+		ln -s "$(command -v "$name-$backend-save")" "$work/tools/$name-save"
+		ln -s "$(command -v "$name-$backend-restore")" "$work/tools/$name-restore"
 	done
 	PATH="$work/tools:$PATH"
 }
