@@ -115,9 +115,10 @@ cat >"$work/wide.pw" <<-END
 	}
 END
 knock 10.1.1.5 873 fd00:1::5 873 172.18.0.3 873 fd00:d1::3 873
-for round in 1 2 3; do
+for round in $(seq 40); do
 	check "apply, round $round" peerwall apply "$work/wide.pw"
 	check "and back" peerwall apply "$work/host/wg1.pw"
+	[ "$round" -lt 3 ] || ! has_knocked || break
 done
 nobody_got_in "G4: what neither policy allows stays closed"
 only_jellyfin

@@ -107,7 +107,9 @@ run_all() {
 run_both_backends() {
 	local status=0
 	for backend in nft legacy; do
-		BACKENDS=$backend "$0" "$@" >"$work/$backend" 2>&1 &
+		# There before the process is, which may take its time to begin: what shows it must find it.
+		: >"$work/$backend"
+		BACKENDS=$backend "$0" "$@" >>"$work/$backend" 2>&1 &
 		backends+=($!)
 	done
 	trap 'kill "${backends[@]}" 2>/dev/null; wait; exit 143' INT TERM HUP
