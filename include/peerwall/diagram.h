@@ -36,6 +36,7 @@ struct diagrams {
 	struct diagram_memo *memo;
 	uint32_t memo_mask;
 	unsigned variables;
+	uint64_t effort; /* nodes that were asked for, old and new: what all operations so far took */
 	bool gave_up;
 };
 

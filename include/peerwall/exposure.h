@@ -5,7 +5,7 @@
  * to the host, through it, or translated. Sources and services that go together share a row; rows are disjoint, but for
  * what they do not show: source ports, flags of TCP and hop limits, of which some packet gets in.
  * Ownership: rows live in the space's arena; their sets are good for the space alone, packet_classes.h reads them.
- * Errors: `cut`: there are more rows than EXPOSURE_ROWS_MAX. The caller looks whether the journey or the space gave up.
+ * Errors: `cut`: there are more rows than were asked for, at most EXPOSURE_ROWS_MAX. The caller looks whether the journey or the space gave up.
  */
 #ifndef PEERWALL_EXPOSURE_H
 #define PEERWALL_EXPOSURE_H
@@ -35,6 +35,8 @@ struct exposure_row {
 	uint32_t targets;      /* of FIELD_NEW_DST */
 	uint32_t target_ports; /* of FIELD_NEW_DPORT; DIAGRAM_ALL with port_kept */
 	bool port_kept;
+
+	uint32_t packets;      /* the row itself: of the journey's, just these; says nothing of what rows do not show */
 };
 
 struct exposure {
@@ -42,8 +44,9 @@ struct exposure {
 	bool cut;
 };
 
-/* The rows of a journey of what entered, traverse_entering(); those that are certain first. */
-void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered);
+/* At most so many rows of a journey of what entered, traverse_entering(); those that are certain first. */
+void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered,
+		   size_t most);
 
 /* ---- in words ---- */
 

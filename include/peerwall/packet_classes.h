@@ -9,11 +9,6 @@
 
 #include <peerwall/packetset.h>
 
-#define FIELD_BIT(field) (1u << (field))
-
-/* The set with all fields forgotten but those of `kept`, a union of FIELD_BIT(). */
-uint32_t packets_project(struct packet_space *space, uint32_t a, unsigned kept);
-
 /* Values of one field behind which the same packets follow. */
 struct packet_class {
 	uint32_t values; /* a set of that field alone */

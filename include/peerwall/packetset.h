@@ -44,6 +44,11 @@ enum field {
 	FIELD_COUNT
 };
 
+#define FIELD_BIT(field) (1u << (field))
+#define FIELDS_ALL (FIELD_BIT(FIELD_COUNT) - 1)
+/* Where a packet goes: without these, it is as it was sent. */
+#define FIELDS_WAY (FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_NEW_DST) | FIELD_BIT(FIELD_NEW_DPORT))
+
 /* What the host's routes say of the original destination. */
 enum destination_type { TYPE_UNICAST, TYPE_LOCAL, TYPE_BROADCAST, TYPE_ANYCAST, TYPE_MULTICAST, TYPE_COUNT };
 
@@ -63,6 +68,12 @@ struct address_mapping {
 	addr_number from, to, host;
 };
 
+/* The intersection of the variables of some fields. */
+struct field_cube {
+	unsigned fields;
+	uint32_t cube;
+};
+
 struct packet_space {
 	struct arena *arena;
 	enum family family;
@@ -73,6 +84,7 @@ struct packet_space {
 	VEC(const char *) ins;  /* the same for the interface by which a packet enters; not part of the sets */
 	VEC(const char *) patterns; /* by index of `outs`: what the name was made up for, or NULL */
 	struct diagrams diagrams;
+	VEC(struct field_cube) cubes; /* of those that were forgotten together */
 	uint32_t all;           /* every packet there is */
 };
 
@@ -89,6 +101,8 @@ void packet_space_close(struct packet_space *space);
 void packet_space_clear(struct packet_space *space);
 void packet_space_free(struct packet_space *space);
 bool packet_space_gave_up(const struct packet_space *space);
+/* The work of all operations so far, in steps of some 100 ns: the same on every machine. */
+uint64_t packet_space_effort(const struct packet_space *space);
 
 /* The values that behave like this one; of fields without a mask. */
 struct addr_range packet_space_piece(const struct packet_space *space, enum field field, addr_number value);
@@ -96,8 +110,10 @@ struct addr_range packet_space_piece(const struct packet_space *space, enum fiel
 uint32_t packets_and(struct packet_space *space, uint32_t a, uint32_t b);
 uint32_t packets_or(struct packet_space *space, uint32_t a, uint32_t b);
 uint32_t packets_minus(struct packet_space *space, uint32_t a, uint32_t b);
-/* The field may have any value then. */
-uint32_t packets_forget(struct packet_space *space, uint32_t a, enum field field);
+/* The fields, a union of FIELD_BIT(), may have any value then. */
+uint32_t packets_forget(struct packet_space *space, uint32_t a, unsigned fields);
+/* All fields may, but those of `kept`. */
+uint32_t packets_project(struct packet_space *space, uint32_t a, unsigned kept);
 
 /* The limits have to have been mentioned. */
 uint32_t packets_range(struct packet_space *space, enum field field, addr_number lo, addr_number hi);

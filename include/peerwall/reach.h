@@ -38,6 +38,8 @@ struct reach_input {
 	struct reach_names interfaces;       /* of arrival; none: all that behave differently, but the loopback */
 	struct reach_wanted wanted;
 	VEC(const struct policy *) policies; /* whose names may be used for sources */
+	size_t rows_most;     /* of each list, and no more than EXPOSURE_ROWS_MAX; each is work */
+	uint64_t effort_most; /* packet_space_effort(), beyond which no further interface is looked at */
 	bool nat_first; /* nat's INPUT comes before security's: not so with the legacy tables */
 	bool wants_map; /* of the first interface */
 };
@@ -68,7 +70,7 @@ struct reach_row {
 struct reach_interfaces {
 	struct reach_names names;
 	VEC(struct reach_row) rows;
-	bool cut;             /* there are more than EXPOSURE_ROWS_MAX */
+	bool cut;             /* there are more than were asked for */
 	uint32_t accepted[PASSAGE_COUNT], dropped[PASSAGE_COUNT], certain[PASSAGE_COUNT]; /* what the rows are made of */
 };
 
@@ -76,6 +78,7 @@ struct reach {
 	struct packet_space space;
 	struct places places;
 	VEC(struct reach_interfaces) groups;
+	struct reach_names omitted; /* interfaces that were not looked at: those before took all the effort */
 	struct chain_map map; /* wants_map */
 	uint32_t map_outs;    /* wants_map: of FIELD_OUT, by which something gets in */
 };

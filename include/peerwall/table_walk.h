@@ -57,6 +57,7 @@ struct table_walk {
 	struct vantage vantage;
 	struct event_list *events;     /* what happened is added; NULL: nobody asks */
 	const struct visitor *visitor; /* or NULL */
+	bool visits_only;              /* nobody asks where packets end, which is dear; the next two lines stay empty */
 
 	/* Of the last table that was passed. */
 	uint32_t accepted, dropped;

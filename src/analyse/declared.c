@@ -265,7 +265,7 @@ uint32_t declared_indistinct(struct packet_space *space, const struct policy *po
 		if (block_covers(block, in))
 			vec_each(permission, &block->permissions)
 				exposed = packets_or(space, exposed, for_host(space, permission));
-	transit = packets_forget(space, packets_and(space, transit, packets_of_type(space, TYPE_UNICAST)), FIELD_OUT);
+	transit = packets_forget(space, packets_and(space, transit, packets_of_type(space, TYPE_UNICAST)), FIELD_BIT(FIELD_OUT));
 	return without_undeclared_leaving(space, policy, packets_and(space, transit, exposed), in, PASSAGE_TRANSLATED);
 }
 

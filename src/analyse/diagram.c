@@ -76,6 +76,7 @@ uint32_t diagram_choice(struct diagrams *diagrams, unsigned variable, uint32_t l
 {
 	uint32_t place;
 
+	diagrams->effort++;
 	if (low == high)
 		return low;
 	if (diagrams->gave_up)

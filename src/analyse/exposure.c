@@ -10,6 +10,7 @@
 struct laying_out {
 	struct packet_space *space;
 	struct exposure *out;
+	size_t most;
 	uint32_t entered;
 	uint32_t no_sources; /* that none of them has */
 	uint32_t never;      /* services that no packet of the journey has */
@@ -17,7 +18,7 @@ struct laying_out {
 
 static void add_row(struct laying_out *laying, const struct exposure_row *row)
 {
-	if (laying->out->rows.len >= EXPOSURE_ROWS_MAX)
+	if (laying->out->rows.len >= laying->most)
 		laying->out->cut = true;
 	else
 		vec_push(laying->space->arena, &laying->out->rows, *row);
@@ -152,8 +153,13 @@ static uint32_t rounded_sources(struct laying_out *laying, uint32_t sources)
 static void add_sent_row(struct laying_out *laying, const struct exposure_row *begun, uint32_t destinations,
 			 uint32_t sources, uint32_t services)
 {
+	struct packet_space *space = laying->space;
 	struct exposure_row row = *begun;
 
+	if (laying->out->cut)
+		return;
+	row.packets = packets_and(space, packets_and(space, row.outs, row.types),
+				  packets_and(space, destinations, packets_and(space, sources, services)));
 	row.destinations = rounded_destinations(laying, &row, destinations);
 	row.sources = rounded_sources(laying, sources);
 	row.services = rounded(laying, services);
@@ -260,9 +266,15 @@ static void add_translated_row(struct laying_out *laying, struct exposure_row *r
 {
 	struct packet_space *space = laying->space;
 	const uint32_t limits[] = {row->outs, row->targets, row->sources, row->services, row->target_ports};
+	uint32_t limit = DIAGRAM_ALL;
 
+	if (laying->out->cut)
+		return;
+	/* First together: they are small, and the packets are those of all rows. */
 	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++)
-		packets = packets_and(space, packets, limits[i]);
+		limit = packets_and(space, limit, limits[i]);
+	packets = packets_and(space, packets, limit);
+	row->packets = packets;
 	row->types = packets_project(space, packets, FIELD_BIT(FIELD_TYPE));
 	row->destinations = rounded_destinations(laying, row, packets_project(space, packets, FIELD_BIT(FIELD_DST)));
 	row->services = rounded(laying, row->services);
@@ -373,10 +385,11 @@ static void add_translated(struct laying_out *laying, uint32_t packets, bool cer
 
 /* ---- all of it ---- */
 
-void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered)
+void exposure_make(struct exposure *out, struct packet_space *space, const struct journey *journey, uint32_t entered,
+		   size_t most)
 {
 	static const unsigned fields[PASSAGE_COUNT] = {SENT_FIELDS, MADE_FIELDS};
-	struct laying_out laying = {.space = space, .out = out, .entered = entered};
+	struct laying_out laying = {.space = space, .out = out, .most = most, .entered = entered};
 	uint32_t sure[PASSAGE_COUNT], unsure[PASSAGE_COUNT], travelled = DIAGRAM_NONE;
 
 	*out = (struct exposure){0};
@@ -391,7 +404,7 @@ void exposure_make(struct exposure *out, struct packet_space *space, const struc
 	}
 	laying.no_sources = packets_minus(space, DIAGRAM_ALL, packets_project(space, entered, FIELD_BIT(FIELD_SRC)));
 	laying.never = packets_minus(space, DIAGRAM_ALL, travelled);
-	for (int certain = 1; certain >= 0; certain--) {
+	for (int certain = 1; certain >= 0 && !out->cut; certain--) {
 		add_as_sent(&laying, (certain ? sure : unsure)[PASSAGE_AS_SENT], certain);
 		add_translated(&laying, (certain ? sure : unsure)[PASSAGE_TRANSLATED], certain);
 	}

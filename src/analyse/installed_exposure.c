@@ -9,10 +9,12 @@
 
 /* Lines for one interface, and items in each of their lists. */
 #define LINES_MAX 16
+/* Rows that are laid out for them. */
+#define ROWS_MAX 512
 #define ITEMS_MAX 8
 #define BLURRING_MAX 3
-/* Rows that are compared with each other. */
-#define COMPARED_MAX 2048
+/* For all interfaces together: some 20 s. */
+#define EFFORT_MAX 200000000u
 
 /* A rule that is understood only in part, and what it may have taken hold of. */
 struct blurring {
@@ -36,6 +38,7 @@ struct told {
 	struct strbuf names;
 	struct strbuf lines;           /* one below the other */
 	size_t omitted;
+	bool cut;                      /* and still more */
 	VEC(const struct rule *) blurring;
 };
 
@@ -73,7 +76,7 @@ static void see_blurring(void *context, const struct visit *visit)
 	/* What DNAT turns later had another way before. */
 	if (visit->vantage->hook == HOOK_PREROUTING)
 		blurring->packets[PASSAGE_TRANSLATED] =
-			packets_or(space, blurring->packets[PASSAGE_TRANSLATED], packets_forget(space, packets, FIELD_OUT));
+			packets_or(space, blurring->packets[PASSAGE_TRANSLATED], packets_forget(space, packets, FIELD_BIT(FIELD_OUT)));
 }
 
 static void collect_blurring(struct told *told, struct telling *telling, const struct journey *journey)
@@ -109,7 +112,7 @@ static bool is_covered(struct telling *telling, const struct exposure *exposure,
 	struct packet_space *space = &telling->space;
 	uint32_t plain = packets_of_type(space, row->kind == EXPOSURE_HOST ? TYPE_LOCAL : TYPE_UNICAST);
 
-	if (row->kind == EXPOSURE_TRANSLATED || exposure->rows.len > COMPARED_MAX || packets_and(space, row->types, plain) != DIAGRAM_NONE)
+	if (row->kind == EXPOSURE_TRANSLATED || packets_and(space, row->types, plain) != DIAGRAM_NONE)
 		return false;
 	vec_each(other, &exposure->rows)
 		if (other->kind == row->kind && (other->certain || !row->certain) && packets_and(space, other->types, plain) != DIAGRAM_NONE &&
@@ -199,6 +202,7 @@ static void add_lines(struct told *told, struct telling *telling, const struct e
 			add_line(&told->lines, telling, row);
 	}
 	told->omitted = count > LINES_MAX ? count - LINES_MAX : 0;
+	told->cut = exposure->cut;
 }
 
 /* ---- interfaces ---- */
@@ -222,8 +226,8 @@ static bool tell_interface(struct told *told, struct telling *telling, const cha
 	if (journey.gave_up || packet_space_gave_up(&telling->space))
 		return false;
 	exposure_make(&exposure, &telling->space, &journey,
-		      traverse_entering(&telling->space, in, input.arriving));
-	if (exposure.cut || packet_space_gave_up(&telling->space))
+		      traverse_entering(&telling->space, in, input.arriving), ROWS_MAX);
+	if (packet_space_gave_up(&telling->space))
 		return false;
 	add_lines(told, telling, &exposure);
 	collect_blurring(told, telling, &journey);
@@ -232,7 +236,7 @@ static bool tell_interface(struct told *told, struct telling *telling, const cha
 
 static bool is_same(const struct told *a, const struct told *b)
 {
-	return a->omitted == b->omitted && strcmp(strbuf_str(&a->lines), strbuf_str(&b->lines)) == 0;
+	return a->omitted == b->omitted && a->cut == b->cut && strcmp(strbuf_str(&a->lines), strbuf_str(&b->lines)) == 0;
 }
 
 static void keep(struct told_list *list, struct telling *telling, struct told *told, const char *in)
@@ -283,8 +287,8 @@ static void report(struct telling *telling, const struct told *told)
 		end = strchr(line, '\n');
 		diag_label(telling->diags, diag, SPAN_NONE, "%.*s", (int)(end - line), line);
 	}
-	if (told->omitted)
-		diag_label(telling->diags, diag, SPAN_NONE, "and %zu more", told->omitted);
+	if (told->omitted || told->cut)
+		diag_label(telling->diags, diag, SPAN_NONE, "and %s%zu more", told->cut ? "over " : "", told->omitted);
 	vec_each(rule, &told->blurring)
 		diag_label(telling->diags, diag, (*rule)->span, "whether this matches depends on more than is known here");
 }
@@ -303,6 +307,11 @@ static void report_rest(struct telling *telling, size_t first)
 		 "%s: what gets in by %s was not worked out: the rules are too many, or too entangled",
 		 family_name(ruleset->family), strbuf_str(&names));
 	strbuf_free(&names);
+}
+
+static bool is_exhausted(const struct telling *telling)
+{
+	return telling->steps > INSTALLED_STEPS_MAX || packet_space_effort(&telling->space) > EFFORT_MAX;
 }
 
 static void telling_init(struct telling *telling)
@@ -329,7 +338,7 @@ void installed_tell_exposure(const struct installed_exposure *input, struct diag
 		/* What a host sends to itself comes from nobody else. */
 		if (strcmp(*in, "lo") == 0)
 			continue;
-		if (telling.steps <= INSTALLED_STEPS_MAX && tell_interface(&told, &telling, *in)) {
+		if (!is_exhausted(&telling) && tell_interface(&told, &telling, *in)) {
 			keep(&list, &telling, &told, *in);
 			continue;
 		}

@@ -302,7 +302,7 @@ void table_survey_walk(struct survey_walk *out, struct table_survey *survey, con
 		       const struct visitor *visitor)
 {
 	struct table_walk walk = {
-		.space = &survey->space, .ruleset = &survey->alone, .visitor = visitor,
+		.space = &survey->space, .ruleset = &survey->alone, .visitor = visitor, .visits_only = true,
 		.vantage = {.in = plan->in, .hook = plan->chain->hook, .tracking = plan->tracking,
 			    .before_tracking = plan->before_tracking, .translated = plan->translated,
 			    .resourced = plan->resourced, .places = &survey->places},

@@ -4,15 +4,6 @@
 
 #include <stdlib.h>
 
-uint32_t packets_project(struct packet_space *space, uint32_t a, unsigned kept)
-{
-	/* From the last one on, so that little is gone through twice. */
-	for (int field = FIELD_COUNT; field-- > 0;)
-		if (!(kept & FIELD_BIT(field)))
-			a = packets_forget(space, a, (enum field)field);
-	return a;
-}
-
 /* ---- pieces ---- */
 
 struct piece {

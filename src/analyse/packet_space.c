@@ -228,12 +228,20 @@ void packet_space_free(struct packet_space *space)
 void packet_space_clear(struct packet_space *space)
 {
 	unsigned variables = space->diagrams.variables;
+	uint64_t effort = space->diagrams.effort;
 
+	space->cubes.len = 0;
 	diagrams_free(&space->diagrams);
 	diagrams_init(&space->diagrams, variables, PACKET_NODES_MAX);
+	space->diagrams.effort = effort;
 }
 
 bool packet_space_gave_up(const struct packet_space *space)
 {
 	return space->diagrams.gave_up;
+}
+
+uint64_t packet_space_effort(const struct packet_space *space)
+{
+	return space->diagrams.effort;
 }

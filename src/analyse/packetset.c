@@ -19,20 +19,33 @@ uint32_t packets_minus(struct packet_space *space, uint32_t a, uint32_t b)
 	return diagram_minus(&space->diagrams, a, b);
 }
 
-/* The intersection of the variables of those bits of a field. */
-static uint32_t cube_of(struct packet_space *space, const struct field_atoms *atoms, uint32_t bits)
+/* The intersection of the variables of these fields. */
+static uint32_t cube_of(struct packet_space *space, unsigned fields)
 {
+	bool wanted[FIELD_COUNT * FIELD_BITS_MAX] = {false};
 	uint32_t cube = DIAGRAM_ALL;
 
-	for (unsigned bit = atoms->bits; bit-- > 0;)
-		if (bits & 1u << bit)
-			cube = diagram_choice(&space->diagrams, atoms->variables[bit], DIAGRAM_NONE, cube);
+	for (int field = 0; field < FIELD_COUNT; field++)
+		for (unsigned bit = 0; bit < space->fields[field].bits; bit++)
+			wanted[space->fields[field].variables[bit]] = fields & FIELD_BIT(field);
+	for (unsigned variable = space->diagrams.variables; variable-- > 0;)
+		if (wanted[variable])
+			cube = diagram_choice(&space->diagrams, variable, DIAGRAM_NONE, cube);
 	return cube;
 }
 
-uint32_t packets_forget(struct packet_space *space, uint32_t a, enum field field)
+uint32_t packets_forget(struct packet_space *space, uint32_t a, unsigned fields)
 {
-	return diagram_forget(&space->diagrams, a, cube_of(space, &space->fields[field], UINT32_MAX));
+	vec_each(known, &space->cubes)
+		if (known->fields == fields)
+			return diagram_forget(&space->diagrams, a, known->cube);
+	vec_push(space->arena, &space->cubes, (struct field_cube){fields, cube_of(space, fields)});
+	return packets_forget(space, a, fields);
+}
+
+uint32_t packets_project(struct packet_space *space, uint32_t a, unsigned kept)
+{
+	return packets_forget(space, a, FIELDS_ALL & ~kept);
 }
 
 /* ---- sets of one field ---- */
@@ -231,17 +244,17 @@ uint32_t packets_untouched(struct packet_space *space, enum field sent, enum fie
 uint32_t packets_forget_mark(struct packet_space *space, uint32_t a, enum field mark, uint32_t mask)
 {
 	const struct field_atoms *atoms = &space->fields[mark];
-	uint32_t bits = 0;
+	uint32_t cube = DIAGRAM_ALL;
 
-	for (unsigned bit = 0; bit < atoms->bits; bit++)
+	for (unsigned bit = atoms->bits; bit-- > 0;)
 		if (mask & field_kept_bit(atoms, bit))
-			bits |= 1u << bit;
-	return diagram_forget(&space->diagrams, a, cube_of(space, atoms, bits));
+			cube = diagram_choice(&space->diagrams, atoms->variables[bit], DIAGRAM_NONE, cube);
+	return diagram_forget(&space->diagrams, a, cube);
 }
 
 uint32_t packets_forget_marks(struct packet_space *space, uint32_t a)
 {
-	return packets_forget(space, packets_forget(space, a, FIELD_MARK), FIELD_CONNMARK);
+	return packets_forget(space, a, FIELD_BIT(FIELD_MARK) | FIELD_BIT(FIELD_CONNMARK));
 }
 
 static uint32_t set_bit(struct packet_space *space, uint32_t a, enum field mark, uint32_t bit, bool set)

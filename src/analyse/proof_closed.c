@@ -84,7 +84,7 @@ static uint32_t to_own_addresses(struct prover *prover)
 	struct packet_space *space = &prover->space;
 	uint32_t packets = packets_and(space, prover->arriving, packets_of_type(space, TYPE_LOCAL));
 
-	packets = packets_forget(space, packets_forget_marks(space, packets), FIELD_OUT);
+	packets = packets_forget(space, packets_forget_marks(space, packets), FIELD_BIT(FIELD_OUT));
 	if (prover->places.addresses_known)
 		return packets_and(space, packets, places_own(space, &prover->places, FIELD_DST, NULL));
 	return packets_minus(space, packets_minus(space, packets, prover->elsewhere),
@@ -98,7 +98,7 @@ static uint32_t diverted(struct prover *prover, const struct journey *journey)
 	uint32_t exposed = packets_and(space, journey->accepted[PASSAGE_TRANSLATED], prover->allowed[PASSAGE_TRANSLATED]);
 	uint32_t not_at_all = packets_minus(space, to_own_addresses(prover), exposed);
 
-	not_at_all = packets_forget(space, packets_forget(space, not_at_all, FIELD_DST), FIELD_TYPE);
+	not_at_all = packets_forget(space, not_at_all, FIELD_BIT(FIELD_DST) | FIELD_BIT(FIELD_TYPE));
 	return packets_minus(space, indistinct(prover), not_at_all);
 }
 

@@ -2,11 +2,7 @@
 
 static uint32_t as_headers(struct packet_space *space, uint32_t packets)
 {
-	static const enum field forgotten[] = {FIELD_OUT, FIELD_TYPE, FIELD_NEW_DST, FIELD_NEW_DPORT};
-
-	for (size_t i = 0; i < sizeof forgotten / sizeof *forgotten; i++)
-		packets = packets_forget(space, packets, forgotten[i]);
-	return packets;
+	return packets_forget(space, packets, FIELDS_WAY | FIELD_BIT(FIELD_TYPE));
 }
 
 /* Of what a `can` speaks of: what is refused, or, with `at`, what no route brings in. */
@@ -112,7 +108,7 @@ void tests_collect(struct prover *prover)
 				vec_push(prover->arena, &prover->tests,
 					 (struct verdict){.assertion = assertion,
 							  .tested = {tested, packets_forget(&prover->space, tested,
-											    FIELD_OUT)}});
+											    FIELD_BIT(FIELD_OUT))}});
 		}
 }
 

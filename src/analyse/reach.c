@@ -105,6 +105,7 @@ struct reaching {
 	struct reach *out;
 	const struct reach_input *input;
 	struct arena *arena;
+	struct reach_names names; /* the interfaces of arrival */
 	uint32_t arriving;
 	VEC(struct seen_interface) seen;
 };
@@ -209,6 +210,7 @@ static bool add_interface(struct reaching *reaching, const char *in)
 			.in = in, .ruleset = reaching->input->ruleset, .places = &reaching->out->places,
 			.wanted = &reaching->input->wanted,
 			.entered = traverse_entering(space, in, reaching->arriving),
+			.rows_most = reaching->input->rows_most,
 		};
 
 		group = add_group(reaching, &journey);
@@ -220,19 +222,39 @@ static bool add_interface(struct reaching *reaching, const char *in)
 	return !packet_space_gave_up(space);
 }
 
-static bool add_interfaces(struct reaching *reaching)
+/* What is worked out already would be lost with the next one. */
+static bool is_exhausted(const struct reaching *reaching)
 {
 	const struct packet_space *space = &reaching->out->space;
 
-	vec_each(name, &reaching->input->interfaces.items)
-		if (!add_interface(reaching, *name))
+	return packet_space_effort(space) > reaching->input->effort_most || space->diagrams.count > PACKET_NODES_MAX / 2;
+}
+
+/* Those that were asked for; else all but the loopback, by which comes what the host itself has sent. */
+static void choose_interfaces(struct reaching *reaching)
+{
+	if (reaching->input->interfaces.items.len) {
+		reaching->names = reaching->input->interfaces;
+		return;
+	}
+	vec_each(name, &reaching->out->space.ins)
+		if (strcmp(*name, "lo") != 0)
+			vec_push(reaching->arena, &reaching->names.items, *name);
+}
+
+/* The last one, which stands for all that no rule names, is always told. */
+static bool add_interfaces(struct reaching *reaching)
+{
+	const struct reach_names *names = &reaching->names;
+
+	for (size_t i = 0; i < names->items.len; i++) {
+		const char *name = names->items.data[i];
+
+		if (i + 1 < names->items.len && is_exhausted(reaching))
+			vec_push(reaching->arena, &reaching->out->omitted.items, name);
+		else if (!add_interface(reaching, name))
 			return false;
-	if (reaching->input->interfaces.items.len)
-		return true;
-	vec_each(name, &space->ins)
-		/* What comes by it has been sent by the host itself. */
-		if (strcmp(*name, "lo") != 0 && !add_interface(reaching, *name))
-			return false;
+	}
 	return true;
 }
 
@@ -250,6 +272,7 @@ bool reach_make(struct reach *out, const struct reach_input *input, struct arena
 	reaching.arriving = packets_and(space, reach_wanted_services(space, &input->wanted),
 					reach_wanted_destinations(space, &input->wanted));
 	reaching.arriving = packets_and(space, reaching.arriving, traverse_arriving(space, &out->places));
+	choose_interfaces(&reaching);
 	return add_interfaces(&reaching) && !packet_space_gave_up(space);
 }
 

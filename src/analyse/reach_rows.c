@@ -1,7 +1,7 @@
 #include "reach_rows.h"
 
+#include "reach_turnings.h"
 #include "rule_effect.h"
-#include "translation.h"
 #include "witness.h"
 
 #include <peerwall/policy.h>
@@ -14,14 +14,14 @@
 #define NUMBER_TCP 6
 #define USUAL_HOPS 64 /* of what Linux sends */
 
-/* ---- rules understood only in part ---- */
+/* ---- lists of rules ---- */
 
-static struct reach_rule rule_of(enum table_id table, const struct chain *chain, const struct rule *rule)
+struct reach_rule reach_rule_of(enum table_id table, const struct chain *chain, const struct rule *rule)
 {
 	return (struct reach_rule){table, chain, rule, (unsigned)(rule - chain->rules.data) + 1};
 }
 
-static void add_rule(struct arena *arena, struct reach_rules *rules, struct reach_rule rule)
+void reach_rules_add(struct arena *arena, struct reach_rules *rules, struct reach_rule rule)
 {
 	vec_each(other, &rules->items)
 		if (other->rule == rule.rule)
@@ -32,6 +32,8 @@ static void add_rule(struct arena *arena, struct reach_rules *rules, struct reac
 		rules->more++;
 }
 
+/* ---- rules understood only in part ---- */
+
 static void keep_blur(void *context, const struct visit *visit)
 {
 	struct blurs *blurs = context;
@@ -39,7 +41,7 @@ static void keep_blur(void *context, const struct visit *visit)
 	if (!visit->rule || visit->matched.exact || visit->hit == DIAGRAM_NONE || rule_effect(visit->rule) == EFFECT_NONE)
 		return;
 	vec_push(blurs->space->arena, &blurs->items,
-		 (struct blur){rule_of(visit->table, visit->chain, visit->rule), visit->vantage->hook,
+		 (struct blur){reach_rule_of(visit->table, visit->chain, visit->rule), visit->vantage->hook,
 			       visit->vantage->translated, packets_forget_marks(blurs->space, visit->hit)});
 }
 
@@ -54,144 +56,43 @@ void reach_rows_mention(struct packet_space *space)
 	witness_mention(space);
 }
 
-/* ---- rules that translate ---- */
-
-struct turning {
-	const struct event *event;
-	addr_number destination; /* of `singles`: found by it */
-};
-
 struct row_maker {
 	struct packet_space *space;
 	const struct journey *journey;
 	const struct blurs *blurs;
+	struct turnings turnings;
 	uint32_t refused[PASSAGE_COUNT]; /* worked out once: these are large sets */
-	uint32_t met[PASSAGE_COUNT]; /* accepted or dropped */
-	bool unsure;                 /* nat_is_unsure() */
+	bool unsure;                     /* turnings_are_unsure() */
 	uint32_t opening;
-	struct vantage vantage; /* of nat PREROUTING */
-	VEC(struct turning) singles; /* by destination */
-	VEC(struct turning) others;
 	unsigned looks;
 };
 
-static int compare_turnings(const void *left, const void *right)
-{
-	const struct turning *a = left, *b = right;
-	addr_number x = a->destination, y = b->destination;
-
-	/* Of one destination in the order in which packets meet them. */
-	return x != y ? (x < y ? -1 : 1) : a->event < b->event ? -1 : a->event > b->event;
-}
-
-/* Does the rule send all to one address? */
-static bool has_one_destination(const struct rule *rule, addr_number *out)
-{
-	const struct option *option;
-
-	if (rule->opaque || rule->target.kind != TARGET_EXTENSION || rule->target.extension.module != MODULE_T_DNAT)
-		return false;
-	option = target_option(rule, OPTION_T_DNAT_TO);
-	if (!option || !option->value.nat.has_addr || !addr_equal(&option->value.nat.lo, &option->value.nat.hi))
-		return false;
-	*out = addr_to_number(&option->value.nat.lo);
-	return true;
-}
-
-static void collect_turnings(struct row_maker *maker)
-{
-	vec_each(event, &maker->journey->events.items) {
-		struct turning turning = {.event = event};
-
-		if (event->kind != EVENT_TRANSLATE)
-			continue;
-		if (has_one_destination(event->rule, &turning.destination))
-			vec_push(maker->space->arena, &maker->singles, turning);
-		else
-			vec_push(maker->space->arena, &maker->others, turning);
-	}
-	if (maker->singles.len)
-		qsort(maker->singles.data, maker->singles.len, sizeof *maker->singles.data, compare_turnings);
-}
-
-static size_t first_single(const struct row_maker *maker, addr_number destination)
-{
-	size_t low = 0, high = maker->singles.len;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (maker->singles.data[middle].destination < destination)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* ---- a row as a set ---- */
 
-/* As it was sent, before it was routed. */
-static uint32_t early_packets(struct packet_space *space, const struct exposure_row *row)
-{
-	uint32_t packets = packets_and(space, row->sources, row->services);
-
-	packets = packets_and(space, packets_and(space, row->destinations, row->types), packets);
-	return row->kind == EXPOSURE_TRANSLATED ? packets : packets_and(space, packets, row->outs);
-}
-
+/* Behind nat. */
 static uint32_t late_packets(struct packet_space *space, const struct exposure_row *row)
 {
-	uint32_t packets = packets_and(space, early_packets(space, row), row->outs);
-
-	if (row->kind != EXPOSURE_TRANSLATED)
-		return packets;
-	packets = packets_and(space, packets, packets_and(space, row->targets, row->target_ports));
-	return row->port_kept ? packets_and(space, packets, packets_untouched(space, FIELD_DPORT, FIELD_NEW_DPORT)) : packets;
+	return packets_and(space, row->packets, row->services);
 }
 
-static void add_translation(struct row_maker *maker, struct reach_row *row, const struct turning *turning, uint32_t early,
-			    uint32_t late)
+/* Before: as it was sent, and if it is translated then, not yet routed. */
+static uint32_t early_packets(struct packet_space *space, const struct exposure_row *row)
 {
-	struct packet_space *space = maker->space;
-	uint32_t hit = packets_and(space, turning->event->packets, early), made;
+	uint32_t packets = late_packets(space, row);
 
-	if (++maker->looks > LOOKS_MAX || hit == DIAGRAM_NONE)
-		return;
-	made = translate(space, turning->event->rule, &maker->vantage, hit).made;
-	if (packets_and(space, made, late) == DIAGRAM_NONE)
-		return;
-	add_rule(space->arena, &row->translations,
-		 rule_of(turning->event->table, turning->event->chain, turning->event->rule));
-}
-
-static void find_translations(struct row_maker *maker, struct reach_row *row)
-{
-	struct packet_space *space = maker->space;
-	uint32_t early = early_packets(space, &row->what), late = late_packets(space, &row->what);
-	struct addr_set targets;
-
-	packets_values(&targets, space, row->what.targets, FIELD_NEW_DST);
-	vec_each(range, &targets.ranges)
-		for (size_t i = first_single(maker, range->lo); i < maker->singles.len; i++) {
-			if (maker->singles.data[i].destination > range->hi || maker->looks > LOOKS_MAX)
-				break;
-			add_translation(maker, row, &maker->singles.data[i], early, late);
-		}
-	vec_each(turning, &maker->others)
-		add_translation(maker, row, turning, early, late);
+	return row->kind == EXPOSURE_TRANSLATED ? packets_forget(space, packets, FIELDS_WAY) : packets;
 }
 
 /* ---- what is not certain ---- */
 
 /* What rows do not show. */
 static const enum field hidden[] = {FIELD_SPORT, FIELD_FLAGS, FIELD_HOPS};
+#define HIDDEN_FIELDS (FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_FLAGS) | FIELD_BIT(FIELD_HOPS))
 
 /* Wherever they go. */
 static uint32_t as_headers(struct packet_space *space, uint32_t packets)
 {
-	packets = packets_forget(space, packets_forget(space, packets, FIELD_NEW_DST), FIELD_NEW_DPORT);
-	return packets_forget(space, packets, FIELD_OUT);
+	return packets_forget(space, packets, FIELDS_WAY);
 }
 
 /* All but TCP that is no first SYN: odd flags are often refused, and nobody begins a connection with them. */
@@ -212,12 +113,9 @@ static enum passage passage_of(const struct exposure_row *row)
 static uint32_t left_out(struct row_maker *maker, const struct exposure_row *row, uint32_t accepted)
 {
 	struct packet_space *space = maker->space;
-	uint32_t whole = packets_and(space, packets_and(space, late_packets(space, row), maker->opening),
-				     maker->refused[passage_of(row)]);
+	uint32_t alike = packets_and(space, packets_forget(space, accepted, HIDDEN_FIELDS), maker->opening);
 
-	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-		accepted = packets_forget(space, accepted, hidden[i]);
-	return packets_and(space, whole, accepted);
+	return packets_and(space, alike, maker->refused[passage_of(row)]);
 }
 
 /* The part of the row that is limited goes into one of its own. False: all of it is. */
@@ -233,7 +131,7 @@ static bool split_limited(struct row_maker *maker, struct reach_row *row, struct
 		return true;
 	limited->partial = true;
 	for (size_t i = 0; i < sizeof hidden / sizeof *hidden; i++)
-		if (packets_and(space, packets_forget(space, accepted, hidden[i]), refused) != DIAGRAM_NONE)
+		if (packets_and(space, packets_forget(space, accepted, FIELD_BIT(hidden[i])), refused) != DIAGRAM_NONE)
 			limited->partial_by |= FIELD_BIT(hidden[i]);
 	limited->what.services = packets_and(space, row->what.services, services);
 	unlimited = packets_minus(space, row->what.services, services);
@@ -253,7 +151,7 @@ static void find_blurs(struct row_maker *maker, struct reach_row *row)
 		if ((!before && blur->translated != translated) || ++maker->looks > LOOKS_MAX)
 			continue;
 		if (packets_and(space, blur->hit, before ? early : late) != DIAGRAM_NONE)
-			add_rule(space->arena, &row->blurs, blur->rule);
+			reach_rules_add(space->arena, &row->blurs, blur->rule);
 	}
 }
 
@@ -373,6 +271,7 @@ static bool merge_row(struct packet_space *space, struct exposure_row *into, con
 	into->outs = packets_or(space, into->outs, row->outs);
 	into->types = packets_or(space, into->types, row->types);
 	into->targets = packets_or(space, into->targets, row->targets);
+	into->packets = packets_or(space, into->packets, row->packets);
 	return true;
 }
 
@@ -418,39 +317,6 @@ static void add_row(struct row_maker *maker, struct reach_interfaces *out, const
 	vec_push(space->arena, &out->rows, *row);
 }
 
-/* Does the rule pick one of several targets for each connection, or one of this host's addresses? */
-static bool is_choice(const struct row_maker *maker, const struct rule *rule)
-{
-	const struct option *option;
-	addr_number one;
-
-	if (rule->opaque || rule->target.kind != TARGET_EXTENSION)
-		return rule->opaque;
-	switch (rule->target.extension.module) {
-	case MODULE_T_DNAT:
-		option = target_option(rule, OPTION_T_DNAT_TO);
-		return !option || (option->value.nat.has_addr && !has_one_destination(rule, &one)) ||
-		       (option->value.nat.has_port && option->value.nat.port_lo != option->value.nat.port_hi);
-	case MODULE_T_REDIRECT:
-		option = target_option(rule, OPTION_T_REDIRECT_TO_PORTS);
-		return maker->space->family == FAMILY_IPV6 || !maker->vantage.places->addresses_known ||
-		       !host_first_address(maker->vantage.places->host, maker->vantage.in, maker->space->family) ||
-		       (option && option->value.range.lo != option->value.range.hi);
-	default:
-		return false;
-	}
-}
-
-/* Can packets that look alike be led to several ends? If not, no row has to be asked, which is dear where there are many. */
-static bool nat_is_unsure(const struct row_maker *maker, const struct ruleset *ruleset)
-{
-	vec_each(chain, &ruleset->tables[TABLE_NAT].chains)
-		vec_each(rule, &chain->rules)
-			if (is_choice(maker, rule) || !rule_packets(maker->space, rule, &maker->vantage).exact)
-				return true;
-	return false;
-}
-
 /*
  * Does what becomes of such a packet depend on which target a rule picks, or on whether a rule of nat takes hold of it? By which
  * interface it leaves does not count: that is the route's.
@@ -458,15 +324,12 @@ static bool nat_is_unsure(const struct row_maker *maker, const struct ruleset *r
 static bool may_end_elsewhere(struct row_maker *maker, const struct exposure_row *row)
 {
 	struct packet_space *space = maker->space;
-	uint32_t late = late_packets(space, row), headers, others;
+	uint32_t late = late_packets(space, row), headers;
 
 	headers = as_headers(space, packets_and(space, late, maker->journey->accepted[passage_of(row)]));
-	others = packets_and(space, maker->met[PASSAGE_TRANSLATED], headers);
-	if (row->kind != EXPOSURE_TRANSLATED)
-		return others != DIAGRAM_NONE;
-	if (packets_and(space, maker->met[PASSAGE_AS_SENT], headers) != DIAGRAM_NONE)
+	if (packets_and(space, maker->turnings.either_way, headers) != DIAGRAM_NONE)
 		return true;
-	return packets_minus(space, others, packets_forget(space, late, FIELD_OUT)) != DIAGRAM_NONE;
+	return row->kind == EXPOSURE_TRANSLATED && turnings_lead_elsewhere(&maker->turnings, headers, late);
 }
 
 static void make_row(struct row_maker *maker, struct reach_interfaces *out, const struct reach_place *place,
@@ -475,7 +338,8 @@ static void make_row(struct row_maker *maker, struct reach_interfaces *out, cons
 	struct reach_row row = {.what = *what}, limited;
 
 	if (what->kind == EXPOSURE_TRANSLATED)
-		find_translations(maker, &row);
+		turnings_find(&maker->turnings, &row.translations, what->targets, early_packets(maker->space, what),
+			      late_packets(maker->space, what));
 	if (what->certain && maker->unsure && may_end_elsewhere(maker, what)) {
 		row.what.certain = false;
 		add_row(maker, out, place, &row);
@@ -492,22 +356,20 @@ void reach_rows_make(struct reach_interfaces *out, struct packet_space *space, c
 {
 	struct row_maker maker = {
 		.space = space, .journey = journey, .blurs = blurs,
-		.vantage = {.in = place->in, .hook = HOOK_PREROUTING, .tracking = TRACKING_NEW, .places = place->places},
 	};
 	struct exposure exposure;
 
-	exposure_make(&exposure, space, journey, place->entered);
+	exposure_make(&exposure, space, journey, place->entered, place->rows_most);
 	merge_rows(space, &exposure);
 	maker.opening = opening(space);
-	maker.unsure = nat_is_unsure(&maker, place->ruleset);
+	turnings_collect(&maker.turnings, space, journey, place);
+	maker.unsure = turnings_are_unsure(&maker.turnings, place->ruleset);
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
-		maker.met[passage] = packets_or(space, journey->accepted[passage], journey->dropped[passage]);
 		out->accepted[passage] = journey->accepted[passage];
 		out->dropped[passage] = journey->dropped[passage];
 		out->certain[passage] = journey_certain(space, journey, (enum passage)passage);
 		maker.refused[passage] = journey_anyhow(space, journey->dropped, (enum passage)passage);
 	}
-	collect_turnings(&maker);
 	out->cut = exposure.cut;
 	vec_each(what, &exposure.rows)
 		if (what->sources != DIAGRAM_NONE)

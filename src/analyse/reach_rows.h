@@ -6,6 +6,10 @@
 
 #include <peerwall/reach.h>
 
+struct reach_rule reach_rule_of(enum table_id table, const struct chain *chain, const struct rule *rule);
+/* Each rule once, and no more than are shown. */
+void reach_rules_add(struct arena *arena, struct reach_rules *rules, struct reach_rule rule);
+
 /* A rule that is understood only in part, and what it perhaps takes hold of. */
 struct blur {
 	struct reach_rule rule;
@@ -32,6 +36,7 @@ struct reach_place {
 	const struct places *places;
 	const struct reach_wanted *wanted;
 	uint32_t entered;
+	size_t rows_most;
 };
 
 /* What was asked for, of these fields alone. */

@@ -65,14 +65,16 @@ static void take_accept(struct table_walk *walk, const struct chain *chain, cons
 			bool exact)
 {
 	record(walk, EVENT_ACCEPT, chain, rule, packets, exact);
-	walk->accepted = packets_or(walk->space, walk->accepted, packets);
+	if (!walk->visits_only)
+		walk->accepted = packets_or(walk->space, walk->accepted, packets);
 }
 
 static void take_drop(struct table_walk *walk, const struct chain *chain, const struct rule *rule, uint32_t packets,
 		      bool exact)
 {
 	record(walk, EVENT_DROP, chain, rule, packets, exact);
-	walk->dropped = packets_or(walk->space, walk->dropped, packets);
+	if (!walk->visits_only)
+		walk->dropped = packets_or(walk->space, walk->dropped, packets);
 }
 
 /* A rule in raw whose match or doing is not known: behind it nothing is sure of these. */
@@ -115,9 +117,12 @@ static void take_dnat(struct table_walk *walk, const struct chain *chain, const 
 		      bool exact)
 {
 	struct packet_space *space = walk->space;
-	struct translation translation = translate(space, rule, &walk->vantage, packets);
+	struct translation translation;
 
 	record(walk, EVENT_TRANSLATE, chain, rule, packets, exact);
+	if (walk->visits_only)
+		return;
+	translation = translate(space, rule, &walk->vantage, packets);
 	walk->accepted = packets_or(space, walk->accepted, translation.same);
 	walk->translated = packets_or(space, walk->translated, translation.made);
 }
@@ -126,7 +131,8 @@ static void take_snat(struct table_walk *walk, const struct chain *chain, const 
 		      bool exact)
 {
 	take_accept(walk, chain, rule, packets, exact);
-	walk->resourced = packets_or(walk->space, walk->resourced, packets);
+	if (!walk->visits_only)
+		walk->resourced = packets_or(walk->space, walk->resourced, packets);
 }
 
 static bool is_behind_routing(const struct table_walk *walk)

@@ -106,11 +106,11 @@ static struct translation apply(struct packet_space *space, uint32_t packets, st
 	uint32_t relation = packets_and(space, address.relation, port.relation);
 	struct translation translation;
 
-	translation.made = packets_and(space, packets_forget(space, packets, FIELD_OUT), relation);
+	translation.made = packets_and(space, packets_forget(space, packets, FIELD_BIT(FIELD_OUT)), relation);
 	translation.same = packets_and(space, packets, packets_and(space, address.same, port.same));
 	if (address.certain && port.certain)
 		translation.made = packets_minus(space, translation.made,
-						 packets_forget(space, translation.same, FIELD_OUT));
+						 packets_forget(space, translation.same, FIELD_BIT(FIELD_OUT)));
 	return translation;
 }
 

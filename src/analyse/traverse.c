@@ -190,7 +190,7 @@ static uint32_t pass_nat(struct way_through *way, uint32_t *packets)
 	if (way->input->tracking != TRACKING_NEW)
 		return DIAGRAM_NONE;
 	if (way->input->scope == TRAVERSE_OWN_TABLES)
-		return packets_forget(space, packets_forget_marks(space, *packets), FIELD_OUT);
+		return packets_forget(space, packets_forget_marks(space, *packets), FIELD_BIT(FIELD_OUT));
 	*packets = pass_table(way, TABLE_NAT, HOOK_PREROUTING, *packets);
 	made = way->walk.translated;
 	return made == DIAGRAM_NONE ? made : packets_and(space, made, places_as_made(space, way->input->places));
@@ -226,8 +226,7 @@ uint32_t journey_anyhow(struct packet_space *space, const uint32_t packets[PASSA
 {
 	uint32_t other = packets[passage == PASSAGE_AS_SENT ? PASSAGE_TRANSLATED : PASSAGE_AS_SENT];
 
-	other = packets_forget(space, packets_forget(space, other, FIELD_NEW_DST), FIELD_NEW_DPORT);
-	return packets_or(space, packets[passage], packets_forget(space, other, FIELD_OUT));
+	return packets_or(space, packets[passage], packets_forget(space, other, FIELDS_WAY));
 }
 
 uint32_t journey_certain(struct packet_space *space, const struct journey *journey, enum passage passage)

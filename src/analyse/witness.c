@@ -168,7 +168,7 @@ static bool meets(struct packet_space *space, const struct witness *witness, con
 
 struct cause witness_cause(struct packet_space *space, const struct witness *witness, const struct journey *journey)
 {
-	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
+	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_BIT(FIELD_OUT));
 	struct cause cause = {0};
 
 	vec_each(event, &journey->events.items)
@@ -185,7 +185,7 @@ uint32_t cause_packets(struct packet_space *space, const struct cause *cause, co
 	vec_each(event, &journey->events.items)
 		if (event->kind == EVENT_ACCEPT && event->rule == cause->rule && event->chain == cause->chain)
 			packets = packets_or(space, packets, event->hook == HOOK_PREROUTING ?
-								     packets_forget(space, event->packets, FIELD_OUT) :
+								     packets_forget(space, event->packets, FIELD_BIT(FIELD_OUT)) :
 								     event->packets);
 	return cause->chain ? packets : space->all;
 }
@@ -228,7 +228,7 @@ static void blame(struct packet_space *space, struct witness *witness, const str
 
 void witness_keep(struct packet_space *space, struct witness *witness, const struct journey *journey, enum event_kind kind)
 {
-	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_OUT);
+	uint32_t like = packets_like(space, &witness->sample), anywhere = packets_forget(space, like, FIELD_BIT(FIELD_OUT));
 
 	vec_each(event, &journey->events.items)
 		if (tells(event, kind) && !is_blamed(witness, event) && meets(space, witness, event, like, anywhere))

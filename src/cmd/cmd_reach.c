@@ -10,6 +10,10 @@
 #include <string.h>
 
 #define PICTURE_SIZE_MAX (256u << 20)
+/* Rows of each list that are worked out for a text that shows a part of them. */
+#define ROWS_LAID_OUT 1024u
+/* For all interfaces of a family together: some 20 s. */
+#define EFFORT_MAX 200000000u
 
 static const char help[] =
 	"usage: peerwall reach [OPTION...]\n"
@@ -219,6 +223,8 @@ static int work_out(struct live_command *command, struct reach_report *report, c
 		family->input.host = report->host;
 		family->input.wanted = *wanted;
 		family->input.wants_map = picture;
+		family->input.rows_most = command->all || command->format == LIVE_FORMAT_JSON ? EXPOSURE_ROWS_MAX : ROWS_LAID_OUT;
+		family->input.effort_most = EFFORT_MAX;
 		vec_each(name, &command->from)
 			vec_push(&command->input.arena, &family->input.interfaces.items, *name);
 		vec_each(policy, &command->input.policies)
@@ -230,6 +236,15 @@ static int work_out(struct live_command *command, struct reach_report *report, c
 		}
 	}
 	return EXIT_FINE;
+}
+
+/* Was there time for every interface? */
+static bool is_whole(const struct reach_report *report)
+{
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		if (report->families[f] && report->families[f]->reach.omitted.items.len)
+			return false;
+	return true;
 }
 
 static int check_usage(struct live_command *command)
@@ -266,8 +281,12 @@ static int reach_all(struct live_command *command)
 	if (code == EXIT_FINE)
 		code = work_out(command, &report, &wanted);
 	report.wanted = join_wanted(command);
-	if (code == EXIT_FINE)
+	if (code == EXIT_FINE) {
+		report.exit_code = is_whole(&report) ? EXIT_FINE : EXIT_UNDECIDED;
 		code = write_report(command, &report);
+	}
+	if (code == EXIT_FINE)
+		code = report.exit_code;
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		if (report.families[f])
 			reach_free(&report.families[f]->reach);

@@ -198,24 +198,40 @@ static json_t *row_json(struct json_writer *writer, const struct reach_interface
 	return object;
 }
 
+static json_t *interfaces_json(struct json_writer *writer, const struct reach_names *list)
+{
+	json_t *names = json_array();
+
+	vec_each(name, &list->items)
+		json_array_append_new(names, interface_json(writer, *name));
+	return names;
+}
+
 static json_t *group_json(struct json_writer *writer, const struct reach_interfaces *group)
 {
-	json_t *object = json_object(), *names = json_array(), *rows = json_array();
+	json_t *object = json_object(), *rows = json_array();
 
-	vec_each(name, &group->names.items)
-		json_array_append_new(names, interface_json(writer, *name));
 	vec_each(row, &group->rows)
 		json_array_append_new(rows, row_json(writer, group, row));
 	json_object_set_new(object, "family", json_string(family_name(writer->space->family)));
-	json_object_set_new(object, "interfaces", names);
+	json_object_set_new(object, "interfaces", interfaces_json(writer, &group->names));
 	json_object_set_new(object, "rows", rows);
 	json_object_set_new(object, "cut", json_boolean(group->cut));
 	return object;
 }
 
+static json_t *omitted_json(struct json_writer *writer)
+{
+	json_t *object = json_object();
+
+	json_object_set_new(object, "family", json_string(family_name(writer->space->family)));
+	json_object_set_new(object, "interfaces", interfaces_json(writer, &writer->family->reach.omitted));
+	return object;
+}
+
 void reach_write_json(struct strbuf *out, const struct reach_report *report)
 {
-	json_t *root = json_object(), *groups = json_array(), *assumptions = json_array();
+	json_t *root = json_object(), *groups = json_array(), *omitted = json_array(), *assumptions = json_array();
 	struct reach_sentences assumed;
 
 	for (int f = 0; f < FAMILY_COUNT; f++) {
@@ -226,12 +242,15 @@ void reach_write_json(struct strbuf *out, const struct reach_report *report)
 		writer.space = &writer.family->reach.space;
 		vec_each(group, &writer.family->reach.groups)
 			json_array_append_new(groups, group_json(&writer, group));
+		if (writer.family->reach.omitted.items.len)
+			json_array_append_new(omitted, omitted_json(&writer));
 	}
 	reach_assumptions(&assumed, report);
 	vec_each(sentence, &assumed.items)
 		json_array_append_new(assumptions, json_cstring(*sentence));
 	json_object_set_new(root, "version", json_integer(REACH_JSON_VERSION));
 	json_object_set_new(root, "reach", groups);
+	json_object_set_new(root, "omitted", omitted);
 	json_object_set_new(root, "assumptions", assumptions);
 	json_object_set_new(root, "exitCode", json_integer(report->exit_code));
 	json_print(out, root);

@@ -244,15 +244,16 @@ static void write_rows(struct text_writer *writer, const struct reach_interfaces
 			strbuf_free(&lines[i].cells[column]);
 	}
 	if (shown < group->rows.len)
-		strbuf_addf(writer->out, "  and %zu more; --all shows them\n", group->rows.len - shown);
-	if (group->cut)
+		strbuf_addf(writer->out, "  and %s%zu more; --all shows them\n", group->cut ? "over " : "", group->rows.len - shown);
+	else if (group->cut)
 		strbuf_adds(writer->out, "  and still more, which were not laid out; --to asks for a part of them\n");
 }
 
-static void write_group(struct text_writer *writer, const struct reach_interfaces *group)
+/* "IPv4, by br-1, br-2 and eth0" */
+static void write_interfaces(struct text_writer *writer, const struct reach_names *names)
 {
 	struct strbuf heading = STRBUF_EMPTY;
-	size_t count = group->names.items.len;
+	size_t count = names->items.len;
 
 	strbuf_addf(&heading, "%s, by ", family_name(writer->space->family));
 	for (size_t i = 0; i < count; i++) {
@@ -261,10 +262,15 @@ static void write_group(struct text_writer *writer, const struct reach_interface
 			break;
 		}
 		strbuf_adds(&heading, i == 0 ? "" : i + 1 == count ? " and " : ", ");
-		exposure_add_interface(&heading, writer->space, group->names.items.data[i]);
+		exposure_add_interface(&heading, writer->space, names->items.data[i]);
 	}
 	diag_clean(writer->out, strbuf_str(&heading), heading.len);
 	strbuf_free(&heading);
+}
+
+static void write_group(struct text_writer *writer, const struct reach_interfaces *group)
+{
+	write_interfaces(writer, &group->names);
 	strbuf_adds(writer->out, ":\n");
 	if (group->rows.len)
 		write_rows(writer, group);
@@ -335,6 +341,10 @@ void reach_write_text(struct strbuf *out, const struct reach_report *report)
 		writer.space = &family->reach.space;
 		vec_each(group, &family->reach.groups)
 			write_group(&writer, group);
+		if (family->reach.omitted.items.len) {
+			write_interfaces(&writer, &family->reach.omitted);
+			strbuf_adds(out, ":\n  not worked out, for the rules are too many; --from asks for one interface\n\n");
+		}
 	}
 	write_assumptions(out, report);
 }

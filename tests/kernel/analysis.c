@@ -238,7 +238,7 @@ bool analysis_make(struct analysis *out, const struct world *world, const struct
 	arriving = traverse_arriving(space, &out->places);
 	out->sendable = packets_and(space, packets_forget_marks(space, arriving),
 				    packets_and(space, addresses, sendable_protocols(space)));
-	out->sendable_anyhow = packets_forget(space, out->sendable, FIELD_OUT);
+	out->sendable_anyhow = packets_forget(space, out->sendable, FIELD_BIT(FIELD_OUT));
 	for (int in = 0; in < WORLD_ENTRANCES; in++)
 		for (int tracking = 0; tracking < TRACKINGS_WALKED; tracking++)
 			done &= pass(out, in, (enum tracking)tracking, arriving);

@@ -169,8 +169,7 @@ static uint32_t as_sent(struct packet_space *space, uint32_t packets, bool trans
 	packets = packets_forget_marks(space, packets);
 	if (!translated)
 		return packets;
-	packets = packets_forget(space, packets_forget(space, packets, FIELD_NEW_DST), FIELD_NEW_DPORT);
-	return packets_forget(space, packets, FIELD_OUT);
+	return packets_forget(space, packets, FIELDS_WAY);
 }
 
 /* Like the sample but in one field, and not taken. */
@@ -178,13 +177,13 @@ static uint32_t across(struct analysis *analysis, const struct sample *sample, e
 		       const struct taking *taking)
 {
 	struct packet_space *space = &analysis->space;
-	uint32_t packets = packets_forget(space, packets_forget(space, packets_like(space, sample), field), FIELD_OUT);
+	uint32_t packets = packets_forget(space, packets_like(space, sample), FIELD_BIT(field) | FIELD_BIT(FIELD_OUT));
 
 	if (field == FIELD_DST)
-		packets = packets_forget(space, packets, FIELD_TYPE);
+		packets = packets_forget(space, packets, FIELD_BIT(FIELD_TYPE));
 	packets = sendable(analysis, packets, false);
 	return packets_minus(space, packets,
-			     as_sent(space, packets_and(space, packets_forget(space, packets, FIELD_OUT), taking->hit),
+			     as_sent(space, packets_and(space, packets_forget(space, packets, FIELD_BIT(FIELD_OUT)), taking->hit),
 				     taking->translated));
 }
 

@@ -123,7 +123,7 @@ static void begin(struct asking *asking, const struct probe *probe)
 	sample.values[FIELD_OUT] = out;
 	like = packets_like(space, &sample);
 	asking->as_sent = bits_of(analysis, like);
-	asking->made = bits_of(analysis, packets_forget(space, like, FIELD_OUT));
+	asking->made = bits_of(analysis, packets_forget(space, like, FIELD_BIT(FIELD_OUT)));
 	asking->certain = true;
 }
 

@@ -41,7 +41,7 @@ static void world_init(struct world *world, enum family family, const char *rule
 	input.arriving = world->arriving;
 	traverse(&world->journey, &world->space, &input);
 	exposure_make(&world->exposure, &world->space, &world->journey,
-		      traverse_entering(&world->space, input.in, world->arriving));
+		      traverse_entering(&world->space, input.in, world->arriving), EXPOSURE_ROWS_MAX);
 	ck_assert(!world->exposure.cut && !packet_space_gave_up(&world->space));
 }
 

@@ -118,8 +118,7 @@ static uint32_t packets_of(struct packet_space *space, const struct exposure_row
 
 static uint32_t shown(struct packet_space *space, uint32_t packets)
 {
-	packets = packets_forget(space, packets_forget(space, packets, FIELD_SPORT), FIELD_FLAGS);
-	return packets_forget(space, packets, FIELD_HOPS);
+	return packets_forget(space, packets, FIELD_BIT(FIELD_SPORT) | FIELD_BIT(FIELD_FLAGS) | FIELD_BIT(FIELD_HOPS));
 }
 
 /* What gets in is in a row, and what is in a row gets in, as far as anything comes so. */
@@ -211,36 +210,67 @@ static void check_witness(struct reach *reach, const struct reach_input *input, 
 		ck_assert_int_eq(trace_fate(&trace), FATE_ACCEPTED);
 }
 
-static size_t check_rules(const char *text, bool known)
-{
-	static const char *const interfaces[] = {"wg1", "eth0", "eth1"};
-	struct arena arena = ARENA_EMPTY;
+struct world {
+	struct arena arena;
 	struct sources sources;
 	struct diags diags;
 	struct ruleset ruleset;
 	struct host host;
+	struct reach_input input;
 	struct reach reach;
-	struct reach_input input = {.ruleset = &ruleset, .host = &host, .nat_first = true, .wanted = {.services = {.any = true}}};
+};
+
+/* All but what limits the work. */
+static void world_init(struct world *world, const char *text, bool known)
+{
+	static const char *const interfaces[] = {"wg1", "eth0", "eth1"};
+	struct arena *arena = &world->arena;
+
+	*world = (struct world){
+		.arena = ARENA_EMPTY,
+		.input = {.ruleset = &world->ruleset, .host = &world->host, .nat_first = true, .wanted = {.services = {.any = true}}},
+	};
+	sources_init(&world->sources, arena);
+	diags_init(&world->diags, arena);
+	host_init(&world->host, arena);
+	ck_assert(snapshot_read(&world->ruleset, FAMILY_IPV4, sources_add(&world->sources, "rules", text, strlen(text)), arena,
+				&world->diags));
+	if (known)
+		ck_assert(host_read(&world->host, sources_add(&world->sources, "host", host_text, strlen(host_text)), &world->diags));
+	for (size_t i = 0; known && i < sizeof interfaces / sizeof *interfaces; i++)
+		vec_push(arena, &world->input.interfaces.items, interfaces[i]);
+	host_infer(&world->host, &world->ruleset);
+}
+
+static void reach_within(struct world *world, size_t rows_most, uint64_t effort_most)
+{
+	world->input.rows_most = rows_most;
+	world->input.effort_most = effort_most;
+	ck_assert(reach_make(&world->reach, &world->input, &world->arena));
+}
+
+static void world_free(struct world *world)
+{
+	reach_free(&world->reach);
+	arena_free(&world->arena);
+}
+
+static size_t check_rules(const char *text, bool known)
+{
+	struct world world;
 	size_t rows = 0;
 
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-	host_init(&host, &arena);
-	ck_assert(snapshot_read(&ruleset, FAMILY_IPV4, sources_add(&sources, "rules", text, strlen(text)), &arena, &diags));
-	if (known)
-		ck_assert(host_read(&host, sources_add(&sources, "host", host_text, strlen(host_text)), &diags));
-	for (size_t i = 0; known && i < sizeof interfaces / sizeof *interfaces; i++)
-		vec_push(&arena, &input.interfaces.items, interfaces[i]);
-	host_infer(&host, &ruleset);
-	ck_assert(reach_make(&reach, &input, &arena));
-	vec_each(group, &reach.groups) {
-		check_cover(&reach.space, group);
+	world_init(&world, text, known);
+	reach_within(&world, EXPOSURE_ROWS_MAX, UINT64_MAX);
+	ck_assert_uint_eq(world.reach.omitted.items.len, 0);
+	vec_each(group, &world.reach.groups) {
+		check_cover(&world.reach.space, group);
 		vec_each(row, &group->rows)
-			check_witness(&reach, &input, group, row);
+			check_witness(&world.reach, &world.input, group, row);
+		ck_assert(!group->cut);
 		rows += group->rows.len;
 	}
-	reach_free(&reach);
-	arena_free(&arena);
+	world_free(&world);
 	return rows;
 }
 
@@ -277,6 +307,35 @@ START_TEST(a_container_is_reached_both_ways)
 }
 END_TEST
 
+START_TEST(rows_beyond_those_that_are_wanted_are_left_out)
+{
+	struct world world;
+
+	world_init(&world, docker_rules, false);
+	reach_within(&world, 1, UINT64_MAX);
+	ck_assert_uint_eq(world.reach.groups.len, 2);
+	ck_assert_uint_eq(world.reach.groups.data[1].rows.len, 1);
+	ck_assert(world.reach.groups.data[1].cut);
+	check_witness(&world.reach, &world.input, &world.reach.groups.data[1], &world.reach.groups.data[1].rows.data[0]);
+	world_free(&world);
+}
+END_TEST
+
+START_TEST(interfaces_beyond_the_effort_are_named_and_the_last_one_is_told)
+{
+	struct world world;
+
+	world_init(&world, docker_rules, false);
+	reach_within(&world, EXPOSURE_ROWS_MAX, 0);
+	ck_assert_uint_eq(world.reach.omitted.items.len, 1);
+	ck_assert_str_eq(world.reach.omitted.items.data[0], "br1");
+	ck_assert_uint_eq(world.reach.groups.len, 1);
+	ck_assert_str_eq(world.reach.groups.data[0].names.items.data[0], "other");
+	ck_assert_uint_eq(world.reach.groups.data[0].rows.len, 2);
+	world_free(&world);
+}
+END_TEST
+
 Suite *unit_suite(void)
 {
 	Suite *suite = suite_create("reach");
@@ -285,6 +344,8 @@ Suite *unit_suite(void)
 	tcase_set_timeout(cases, 120);
 	tcase_add_test(cases, rows_of_random_rules_hold);
 	tcase_add_test(cases, a_container_is_reached_both_ways);
+	tcase_add_test(cases, rows_beyond_those_that_are_wanted_are_left_out);
+	tcase_add_test(cases, interfaces_beyond_the_effort_are_named_and_the_last_one_is_told);
 	suite_add_tcase(suite, cases);
 	return suite;
 }

@@ -137,7 +137,7 @@ static uint32_t packet_of(struct stage *stage, const struct situation *situation
 	uint32_t way = situation->way == TO_HOST ? packets_to_host(&stage->space) : packets_out(&stage->space, "eth0");
 
 	return packets_and(&stage->space,
-			   packets_forget(&stage->space, packets_like(&stage->space, &sample), FIELD_OUT), way);
+			   packets_forget(&stage->space, packets_like(&stage->space, &sample), FIELD_BIT(FIELD_OUT)), way);
 }
 
 START_TEST(does_as_the_kernel_does)
