@@ -46,13 +46,13 @@ median() {
 	sort -n "$1" | awk '{ line[NR] = $1 " " $2 } END { print NR ? line[int((NR + 1) / 2)] : "- -" }'
 }
 
-# What it says is kept; a proof that gives up takes no time worth comparing.
-run_lint() { # family file column POLICY...
-	local family=$1 file=$2 column=$3
+# What it says is kept; what gives up takes no time worth comparing.
+run_peerwall() { # column ARGUMENT...
+	local column=$1
 	local seconds memory status
 
-	shift 3
-	"$measure" /dev/null "$peerwall" lint --format json "$@" --snapshot"$family" "$file" 2>"$work/said" >"$work/one" &&
+	shift
+	"$measure" /dev/null "$peerwall" "$@" 2>"$work/said" >"$work/one" &&
 		read -r seconds memory status <"$work/one" && [ "$status" -le 1 ] && ! grep -q PW616 "$work/said" || return 1
 	echo "$seconds $memory" >>"$work/$column"
 }
@@ -68,26 +68,28 @@ run_restore() { # family file backend
 }
 
 ratio() { # ours theirs
-	awk -v ours="$1" -v theirs="$2" 'BEGIN { if (theirs == "-" || theirs == 0) print "-"; else printf("%.2f\n", ours / theirs) }'
+	awk -v ours="$1" -v theirs="$2" 'BEGIN { if (ours == "-" || theirs == "-" || theirs == 0) print "-"; else printf("%.2f\n", ours / theirs) }'
 }
 
 row() {
-	printf '| %-18s | %6s | %6s | %7s | %4s | %7s | %7s | %6s | %6s |\n' "$@"
+	printf '| %-18s | %6s | %6s | %7s | %4s | %7s | %4s | %7s | %7s | %6s | %6s | %7s |\n' "$@"
 }
 
 # The runs take turns, so that a machine that is busy for a while is so for all of them.
 bench() { # name family file must-load
-	local rules proof proof_memory nft legacy _ turn backend column
+	local rules proof proof_memory whole whole_memory nft legacy _ turn backend column
 
-	for column in proof nft legacy; do
+	for column in proof whole nft legacy; do
 		: >"$work/$column"
 	done
 	rules=$(grep -cE '^(\[[0-9:]*\] )?-A ' "$3")
 	for ((turn = 0; turn < runs; turn++)); do
-		if ! run_lint "$2" "$3" proof "$here/wg1.pw"; then
+		if ! run_peerwall proof lint --format json "$here/wg1.pw" --snapshot"$2" "$3"; then
 			fail "$1, IPv$2, $rules rules: not proved"
 			return
 		fi
+		# This one may be too much; then it has no time.
+		run_peerwall whole reach --from wg1 --snapshot"$2" "$3"
 		for backend in nft legacy; do
 			if ! run_restore "$2" "$3" "$backend" && [ "$4" = yes ]; then
 				fail "$1, IPv$2, $rules rules: does not load ($backend)"
@@ -96,13 +98,15 @@ bench() { # name family file must-load
 		done
 	done
 	read -r proof proof_memory < <(median "$work/proof")
+	read -r whole whole_memory < <(median "$work/whole")
 	read -r nft _ < <(median "$work/nft")
 	read -r legacy _ < <(median "$work/legacy")
-	row "$1" "IPv$2" "$rules" "$proof" "$proof_memory" "$nft" "$legacy" "$(ratio "$proof" "$nft")" "$(ratio "$proof" "$legacy")"
+	row "$1" "IPv$2" "$rules" "$proof" "$proof_memory" "$whole" "$whole_memory" "$nft" "$legacy" \
+		"$(ratio "$proof" "$nft")" "$(ratio "$proof" "$legacy")" "$(ratio "$whole" "$nft")"
 }
 
-row shape family rules 'proof s' MB 'nft s' 'leg. s' '/ nft' '/ leg.'
-row --- --- ---: ---: ---: ---: ---: ---: ---:
+row shape family rules 'proof s' MB 'whole s' MB 'nft s' 'leg. s' '/ nft' '/ leg.' 'w / nft'
+row --- --- ---: ---: ---: ---: ---: ---: ---: ---: ---: ---:
 
 for size in $sizes; do
 	for shape in $shapes; do

@@ -43,7 +43,23 @@ pw() {
 	# shellcheck disable=SC2086
 	in_host "$program" "$subcommand" --run-dir "$work/run" $pw_options "$@" >"$work/out" 2>"$work/err"
 	status=$?
+	keep_document
 	return 0
+}
+
+# What status and diff print as JSON is validated when all is done.
+keep_document() {
+	case $subcommand in
+	status | diff) [ "$(head -c 1 "$work/out")" = "{" ] || return 0 ;;
+	*) return 0 ;;
+	esac
+	documents=$((documents + 1))
+	cp "$work/out" "$work/documents/$documents"
+}
+
+# documents_valid LEAST
+documents_valid() {
+	"$python" "$here/../schema/validate.py" "$here/../schema/live-1.json" "$1" "$work/documents"/*
 }
 
 # Of iptables-save's text what says something: no comments, no counters, no built-in chains that only accept, and no

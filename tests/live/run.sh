@@ -20,7 +20,7 @@ done
 
 # For lib.sh and the cases.
 # shellcheck disable=SC2034
-host_count=0 tools_count=0 pw_options='' apply_options=''
+host_count=0 tools_count=0 documents=0 pw_options='' apply_options=''
 passed=0
 failed=0
 hosts=
@@ -42,11 +42,15 @@ clean_up() {
 trap clean_up EXIT
 trap 'exit 1' INT TERM
 
+# shellcheck source=../schema/python.sh
+. "$here/../schema/python.sh"
+[ -n "$python" ] || skip "live tests need python3-jsonschema"
 ip netns add "pwlive$$probe" 2>/dev/null || skip "live tests need network namespaces"
 ip netns del "pwlive$$probe"
 
 # For all to read, so that nobody may run it too.
 chmod 755 "$work"
+mkdir "$work/documents"
 program="$work/peerwall"
 cp "${PEERWALL:-$here/../../build/peerwall}" "$program" || exit 1
 chmod 755 "$program"
@@ -59,7 +63,9 @@ unset NO_COLOR
 # shellcheck source=/dev/null
 . "$here/lib.sh"
 
+all=no
 if [ $# -eq 0 ]; then
+	all=yes
 	for file in "$here"/cases/*.sh; do
 		set -- "$@" "$(basename "$file" .sh)"
 	done
@@ -74,5 +80,9 @@ for backend in nft legacy; do
 		. "$here/cases/$case.sh"
 	done
 done
+if [ $all = yes ]; then
+	case=documents
+	check "what status and diff printed as JSON is as the schema says" documents_valid 30
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" = 0 ]

@@ -6,13 +6,8 @@ set -eu
 program=$(realpath "$1")
 here=$(cd "$(dirname "$0")" && pwd)
 
-python=
-for candidate in python3 /usr/bin/python3; do
-	if "$candidate" -c 'import jsonschema' 2>/dev/null; then
-		python=$candidate
-		break
-	fi
-done
+# shellcheck source=python.sh
+. "$here/python.sh"
 if [ -z "$python" ]; then
 	echo "skipped: schema: needs python3-jsonschema"
 	[ "${CI:-}" != true ] || exit 1

@@ -11,6 +11,10 @@ pw apply "$policy"
 own_rules >"$work/own"
 own_as_applied() { own_rules >"$work/now"; diff "$work/own" "$work/now"; }
 repaired() {
+	pw status --format json "$policy"
+	check "$1: status tells in JSON" in_json '.exitCode >= 7 and (.interfaces | length) == 1'
+	pw diff --format json "$policy"
+	check "$1: diff tells in JSON" in_json '.exitCode == 8 and .same == false'
 	pw apply "$policy"
 	check "$1: apply puts it right" exits 0
 	check "$1: all is as applied" own_as_applied

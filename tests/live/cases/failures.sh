@@ -195,13 +195,14 @@ done
 # Killed outright: what is left is seen, and both ways lead out.
 for way in down apply; do
 	make_tools
-	make_tool "$v6" "case \"\$*\" in *--test*) exec $(real "$v6") \"\$@\" ;; esac" "exec sleep 60"
+	make_tool "$v6" "case \"\$*\" in *--test*) exec $(real "$v6") \"\$@\" ;; esac" \
+		": >$tools/stuck" "exec sleep 60"
 	# shellcheck disable=SC2086
 	nsenter --net="/run/netns/$host" "$program" apply --run-dir "$work/run" $pw_options $apply_options "$policy" \
 		>"$work/out" 2>"$work/err" &
 	victim=$!
 	tries=0
-	until pgrep -P $victim -f "$v6" >/dev/null || [ $tries = 250 ]; do
+	until [ -e "$tools/stuck" ] || [ $tries = 250 ]; do
 		sleep 0.02
 		tries=$((tries + 1))
 	done
