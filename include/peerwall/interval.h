@@ -67,5 +67,7 @@ bool addr_set_overlaps(const struct addr_set *a, const struct addr_set *b);
 
 /* The fewest prefixes that make up the set exactly, in ascending order. */
 void addr_set_prefixes(struct arena *arena, const struct addr_set *set, struct prefix_list *out);
+/* How many they are: of all but a few addresses of IPv6 there are very many, which nobody wants to keep. */
+size_t addr_set_count_prefixes(const struct addr_set *set);
 
 #endif

@@ -68,6 +68,8 @@ struct table_walk {
 	uint32_t doubted;    /* some rule may have taken hold of these, and led them elsewhere */
 
 	bool gave_up;        /* the chains call each other too often */
+	bool has_sole_protocol;
+	uint8_t sole_protocol; /* that all packets at hand have, in the chains of the hook at hand */
 	enum table_id table;
 	unsigned depth, steps, passed_by;
 };

@@ -110,12 +110,10 @@ static uint32_t rounded(struct laying_out *laying, uint32_t services)
 
 static size_t count_prefixes(struct packet_space *space, uint32_t addresses, enum field field)
 {
-	struct prefix_list prefixes = {0};
 	struct addr_set set;
 
 	packets_values(&set, space, addresses, field);
-	addr_set_prefixes(space->arena, &set, &prefixes);
-	return prefixes.items.len;
+	return addr_set_count_prefixes(&set);
 }
 
 /* With or without what is never there, whichever is told in fewer words. */

@@ -139,23 +139,22 @@ void exposure_add_services(struct strbuf *out, struct packet_space *space, uint3
 void exposure_add_addresses(struct strbuf *out, struct packet_space *space, uint32_t addresses, enum field field,
 			    size_t most)
 {
-	struct prefix_list those = {0}, others = {0}, *shown = &those;
-	struct addr_set set;
+	struct addr_set those, others, *shown = &those;
+	struct prefix_list prefixes = {0};
 
 	if (addresses == DIAGRAM_ALL) {
 		strbuf_adds(out, "any");
 		return;
 	}
-	packets_values(&set, space, addresses, field);
-	addr_set_prefixes(space->arena, &set, &those);
-	packets_values(&set, space, packets_minus(space, DIAGRAM_ALL, addresses), field);
-	addr_set_prefixes(space->arena, &set, &others);
-	if (others.items.len * 2 <= those.items.len) {
+	packets_values(&those, space, addresses, field);
+	packets_values(&others, space, packets_minus(space, DIAGRAM_ALL, addresses), field);
+	if (addr_set_count_prefixes(&others) * 2 <= addr_set_count_prefixes(&those)) {
 		strbuf_adds(out, "all but ");
 		shown = &others;
 	}
-	for (size_t i = 0; i < shown->items.len && add_comma(out, i, shown->items.len, most); i++) {
-		const struct prefix *prefix = &shown->items.data[i];
+	addr_set_prefixes(space->arena, shown, &prefixes);
+	for (size_t i = 0; i < prefixes.items.len && add_comma(out, i, prefixes.items.len, most); i++) {
+		const struct prefix *prefix = &prefixes.items.data[i];
 		char text[PREFIX_TEXT_MAX];
 
 		if (prefix->length == family_bits(space->family))

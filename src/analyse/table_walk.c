@@ -4,6 +4,7 @@
 #include "translation.h"
 
 #include <peerwall/bug.h>
+#include <peerwall/packet_classes.h>
 
 #include <string.h>
 
@@ -299,13 +300,16 @@ static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, co
 	return onward.back;
 }
 
-/* Its interfaces alone tell that it takes hold of nothing: `out` is the one that all leave by, or NULL. */
+/* Its protocol or its interfaces alone tell that it takes hold of nothing: `out` is the one that all leave by, or NULL. */
 static bool is_passed_by(const struct table_walk *walk, const struct rule *rule, const char *out)
 {
 	enum hook hook = walk->vantage.hook;
 
 	if (rule->opaque)
 		return false;
+	if (rule->protocol.present && walk->has_sole_protocol &&
+	    (rule->protocol.number == walk->sole_protocol) == rule->protocol.negated)
+		return true;
 	if (rule->in.name && hook != HOOK_POSTROUTING &&
 	    interface_name_covers(rule->in.name, walk->vantage.in) == rule->in.negated)
 		return true;
@@ -350,6 +354,17 @@ static uint32_t walk_chain(struct table_walk *walk, const struct chain *chain, u
 	return packets_or(space, queue.start, returned);
 }
 
+/* What is never tracked is ICMPv6, and then rules for other protocols need no look. */
+static void find_sole_protocol(struct table_walk *walk, uint32_t packets)
+{
+	struct addr_set protocols;
+
+	packets_values(&protocols, walk->space, packets_project(walk->space, packets, FIELD_BIT(FIELD_PROTOCOL)), FIELD_PROTOCOL);
+	walk->has_sole_protocol = protocols.ranges.len == 1 && protocols.ranges.data[0].lo == protocols.ranges.data[0].hi;
+	if (walk->has_sole_protocol)
+		walk->sole_protocol = (uint8_t)protocols.ranges.data[0].lo;
+}
+
 void table_walk_pass(struct table_walk *walk, enum table_id table, enum hook hook, uint32_t packets)
 {
 	const struct chain *chain = table_find_chain(&walk->ruleset->tables[table], hook_names[hook], strlen(hook_names[hook]));
@@ -362,6 +377,7 @@ void table_walk_pass(struct table_walk *walk, enum table_id table, enum hook hoo
 	}
 	walk->table = table;
 	walk->vantage.hook = hook;
+	find_sole_protocol(walk, packets);
 	rest = walk_chain(walk, chain, packets);
 	visit(walk, chain, NULL, &(struct queue){.start = rest}, rest, (struct matched){DIAGRAM_ALL, true});
 	(chain->policy_drop ? take_drop : take_accept)(walk, chain, NULL, rest, true);

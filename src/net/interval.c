@@ -233,29 +233,65 @@ bool addr_set_overlaps(const struct addr_set *a, const struct addr_set *b)
 	return false;
 }
 
-/* Peels off, again and again, the largest aligned block that fits at the range's start. */
-static void range_prefixes(struct arena *arena, enum family family, struct addr_range range, struct prefix_list *out)
+static unsigned low_zeros(addr_number number)
 {
-	unsigned bits = family_bits(family);
+	uint64_t low = (uint64_t)number;
 
-	for (;;) {
-		unsigned free_bits = 0;
-		addr_number extent;
+	return low ? (unsigned)__builtin_ctzll(low) : 64 + (unsigned)__builtin_ctzll((uint64_t)(number >> 64));
+}
 
-		while (free_bits < bits && (range.lo & block_extent(free_bits + 1)) == 0 &&
-		       block_extent(free_bits + 1) <= range.hi - range.lo)
-			free_bits++;
-		extent = block_extent(free_bits);
-		vec_push(arena, &out->items,
-			 (struct prefix){addr_from_number(family, range.lo), (uint8_t)(bits - free_bits)});
-		if (range.hi - range.lo == extent)
-			return;
-		range.lo += extent + 1;
-	}
+static unsigned high_bit(addr_number number)
+{
+	uint64_t high = (uint64_t)(number >> 64);
+
+	return high ? 127 - (unsigned)__builtin_clzll(high) : 63 - (unsigned)__builtin_clzll((uint64_t)number);
+}
+
+/* How many bits are free in the largest aligned block that fits at the range's start. */
+static unsigned first_block(const struct addr_range *range, unsigned bits)
+{
+	addr_number size = range->hi - range->lo + 1; /* 0: every address of IPv6 */
+	unsigned aligned = range->lo ? low_zeros(range->lo) : bits, fits = size ? high_bit(size) : bits;
+
+	return aligned < fits ? aligned : fits;
+}
+
+/* False: that was the last one. */
+static bool peel_off(struct addr_range *range, unsigned free_bits)
+{
+	addr_number extent = block_extent(free_bits);
+
+	if (range->hi - range->lo == extent)
+		return false;
+	range->lo += extent + 1;
+	return true;
 }
 
 void addr_set_prefixes(struct arena *arena, const struct addr_set *set, struct prefix_list *out)
 {
-	vec_each(range, &set->ranges)
-		range_prefixes(arena, set->family, *range, out);
+	unsigned bits = family_bits(set->family), free_bits;
+
+	vec_each(range, &set->ranges) {
+		struct addr_range rest = *range;
+
+		do {
+			free_bits = first_block(&rest, bits);
+			vec_push(arena, &out->items,
+				 (struct prefix){addr_from_number(set->family, rest.lo), (uint8_t)(bits - free_bits)});
+		} while (peel_off(&rest, free_bits));
+	}
+}
+
+size_t addr_set_count_prefixes(const struct addr_set *set)
+{
+	size_t count = 0;
+
+	vec_each(range, &set->ranges) {
+		struct addr_range rest = *range;
+
+		do
+			count++;
+		while (peel_off(&rest, first_block(&rest, family_bits(set->family))));
+	}
+	return count;
 }

@@ -35,6 +35,7 @@ static void check_prefixes(enum family family, const char *in, const char *expec
 	char text[512] = "", one[PREFIX_TEXT_MAX];
 
 	addr_set_prefixes(&arena, &set, &list);
+	ck_assert_uint_eq(addr_set_count_prefixes(&set), list.items.len);
 	vec_each(prefix, &list.items) {
 		prefix_format(prefix, one);
 		if (*text)
