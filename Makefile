@@ -94,7 +94,7 @@ check:
 .PHONY: units
 units: $(UNIT_PROGRAMS)
 
-$(BUILD)/tests/%: tests/unit/%.c tests/unit/main.c tests/unit/unit.h $(BUILD)/libpeerwall.a
+$(BUILD)/tests/%: tests/unit/%.c tests/unit/main.c $(wildcard tests/unit/*.h) $(BUILD)/libpeerwall.a
 	@mkdir -p $(@D)
 	@echo "  UNIT    $@"
 	$(Q)$(CC) $(ALL_CFLAGS) -Itests/unit -Wno-pedantic $(shell pkg-config --cflags check) $(ALL_LDFLAGS) \

@@ -2,27 +2,17 @@
 #ifndef PEERWALL_TEST_LANGUAGE_H
 #define PEERWALL_TEST_LANGUAGE_H
 
-#include <peerwall/resolve.h>
+#include "texts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
 static struct parameters parameters;
 
 static inline void language_setup(void)
 {
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
+	texts_setup();
 	parameters = (struct parameters){{NULL, 0, 0}};
-}
-
-static inline void language_teardown(void)
-{
-	arena_free(&arena);
 }
 
 /* Forgets the problems found before. */
@@ -31,7 +21,7 @@ static inline struct ast *parse_text(const char *text)
 	struct ast *ast = arena_zalloc(&arena, sizeof *ast);
 
 	diags_init(&diags, &arena);
-	parse_policy(ast, &sources, sources_add(&sources, "t.pw", text, strlen(text)), &parameters, &arena, &diags);
+	parse_policy(ast, &sources, add_text("t.pw", text), &parameters, &arena, &diags);
 	return ast;
 }
 
@@ -48,7 +38,6 @@ static inline const char *problems(void)
 {
 	struct strbuf out = STRBUF_EMPTY;
 	struct location location;
-	const char *result;
 
 	diags_sort(&diags);
 	vec_each(diag, &diags.all) {
@@ -59,21 +48,16 @@ static inline const char *problems(void)
 			strbuf_adds(&out, "- ");
 		strbuf_adds(&out, diag_code_info((*diag)->code)->name);
 	}
-	result = arena_strdup(&arena, strbuf_str(&out));
-	strbuf_free(&out);
-	return result;
+	return keep_text(&out);
 }
 
 static inline const char *rendered(void)
 {
 	struct strbuf out = STRBUF_EMPTY;
-	const char *result;
 
 	diags_sort(&diags);
 	diags_render(&out, &diags, &sources, (struct diag_style){false});
-	result = arena_strdup(&arena, strbuf_str(&out));
-	strbuf_free(&out);
-	return result;
+	return keep_text(&out);
 }
 
 #endif

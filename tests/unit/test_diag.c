@@ -1,24 +1,10 @@
+#include "texts.h"
 #include "unit.h"
 
 #include <peerwall/diag.h>
 
 #include <stdio.h>
 #include <string.h>
-
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
 
 static struct span span_in(const struct source *source, uint32_t from, uint32_t to)
 {
@@ -56,8 +42,8 @@ END_TEST
 
 START_TEST(renders_places_notes_and_help)
 {
-	struct source *a = sources_add(&sources, "a.pw", "peers a = 1\n\tpeers b = \xc3\xa4 x\n", 28);
-	struct source *b = sources_add(&sources, "b.pw", "one", 3);
+	struct source *a = add_text("a.pw", "peers a = 1\n\tpeers b = \xc3\xa4 x\n");
+	struct source *b = add_text("b.pw", "one");
 	struct diag *diag = diag_add(&diags, CODE_HOST_BITS, span_in(a, 23, 26), "bad %s", "thing");
 
 	diag_label(&diags, diag, span_in(b, 1, 3), "first defined here");
@@ -82,7 +68,7 @@ START_TEST(shows_control_characters_harmlessly)
 {
 	/* ESC, CSI as a C1 control, a right-to-left override, a bad byte, a surrogate, DEL. */
 	static const char line[] = "x\033[31m\xc2\x9b\xe2\x80\xae\xff\xed\xa0\x80\x7fz";
-	struct source *source = sources_add(&sources, "e\033vil.pw", line, sizeof line - 1);
+	struct source *source = add_text("e\033vil.pw", line);
 	struct strbuf out = STRBUF_EMPTY;
 
 	diag_add(&diags, CODE_SYNTAX, span_in(source, sizeof line - 2, sizeof line - 1), "found '%s'", line);
@@ -125,7 +111,7 @@ END_TEST
 
 START_TEST(caret_behind_the_end)
 {
-	struct source *source = sources_add(&sources, "a.pw", "ab", 2);
+	struct source *source = add_text("a.pw", "ab");
 
 	diag_add(&diags, CODE_SYNTAX, span_in(source, 2, 2), "missing");
 	check_render("a.pw:1:3: error: missing [PW101 syntax-error]\n"
@@ -136,7 +122,7 @@ END_TEST
 
 START_TEST(keeps_no_more_than_the_limit)
 {
-	struct source *source = sources_add(&sources, "a.pw", "ab", 2);
+	struct source *source = add_text("a.pw", "ab");
 	struct diag *diag;
 
 	diags.limit = 2;
@@ -157,7 +143,7 @@ END_TEST
 
 START_TEST(sorts_stably_by_place_and_code)
 {
-	struct source *source = sources_add(&sources, "a.pw", "abcdef", 6);
+	struct source *source = add_text("a.pw", "abcdef");
 	const char *order = "";
 
 	diag_add(&diags, CODE_HOST_BITS, span_in(source, 3, 4), "d");
@@ -218,7 +204,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("diag");
 	TCase *tests = tcase_create("diag");
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_test(tests, codes_are_distinct);
 	tcase_add_test(tests, renders_places_notes_and_help);
 	tcase_add_test(tests, shows_control_characters_harmlessly);

@@ -1,35 +1,14 @@
+#include "texts.h"
 #include "unit.h"
 
 #include "../../src/live/foreign.h"
 
-#include <peerwall/snapshot.h>
-
 #include <stdio.h>
 #include <string.h>
 
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
-
 static struct ruleset read_filter(const char *lines)
 {
-	struct ruleset rules;
-	const char *text = arena_printf(&arena, "*filter\n%sCOMMIT\n", lines);
-	struct source *source = sources_add(&sources, "test", text, strlen(text));
-
-	ck_assert(snapshot_read(&rules, FAMILY_IPV4, source, &arena, &diags));
-	return rules;
+	return live_of(arena_printf(&arena, "*filter\n%sCOMMIT\n", lines));
 }
 
 struct pair {
@@ -80,7 +59,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("foreign");
 	TCase *tests = tcase_create("foreign");
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_loop_test(tests, other_programs_rules_are_compared_word_for_word, 0, (int)(sizeof pairs / sizeof *pairs));
 	suite_add_tcase(suite, tests);
 	return suite;

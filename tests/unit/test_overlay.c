@@ -1,51 +1,9 @@
+#include "texts.h"
 #include "unit.h"
 
-#include <peerwall/lower.h>
 #include <peerwall/overlay.h>
-#include <peerwall/parse_policy.h>
-#include <peerwall/resolve.h>
-#include <peerwall/snapshot.h>
 
 #include <string.h>
-
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
-
-static struct ruleset live_of(const char *text)
-{
-	struct ruleset live;
-
-	ck_assert(snapshot_read(&live, FAMILY_IPV4, sources_add(&sources, "live", text, strlen(text)), &arena, &diags));
-	return live;
-}
-
-static struct ruleset want_of(const char *text)
-{
-	struct ruleset want;
-	struct unit_list units = {0};
-	struct policy policy;
-	struct ast ast;
-
-	if (*text) {
-		ck_assert(parse_policy(&ast, &sources, sources_add(&sources, "policy", text, strlen(text)), NULL, &arena, &diags));
-		ck_assert(resolve_policy(&policy, &ast, &arena, &diags));
-		lower_policy(&units, &policy, &arena);
-	}
-	plan_want(&want, FAMILY_IPV4, &units, &arena);
-	return want;
-}
 
 static struct ruleset laid(const struct ruleset *live, const char *policy)
 {
@@ -65,12 +23,9 @@ static struct ruleset laid(const struct ruleset *live, const char *policy)
 static const char *printed(const struct ruleset *rules)
 {
 	struct strbuf text = STRBUF_EMPTY;
-	const char *kept;
 
 	ruleset_print(&text, rules, true);
-	kept = arena_strdup(&arena, strbuf_str(&text));
-	strbuf_free(&text);
-	return kept;
+	return keep_text(&text);
 }
 
 static const char host[] =
@@ -84,7 +39,7 @@ static const char two[] = "interface wg1 { expose tcp 23 to 10.0.0.1; forward fr
 
 START_TEST(a_plan_leaves_nothing_to_do)
 {
-	static const char *const policies[] = {one, two, one, "", two, ""};
+	static const char *const policies[] = {one, two, one, NULL, two, NULL};
 	struct ruleset live = live_of(host);
 
 	for (size_t i = 0; i < sizeof policies / sizeof *policies; i++)
@@ -94,7 +49,7 @@ END_TEST
 
 START_TEST(down_gives_back_what_was_there)
 {
-	struct ruleset live = live_of(host), up = laid(&live, one), down = laid(&up, "");
+	struct ruleset live = live_of(host), up = laid(&live, one), down = laid(&up, NULL);
 
 	ck_assert_str_eq(printed(&down), printed(&live));
 }
@@ -129,7 +84,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("overlay");
 	TCase *tcase = tcase_create("overlay");
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, texts_setup, texts_teardown);
 	tcase_add_test(tcase, a_plan_leaves_nothing_to_do);
 	tcase_add_test(tcase, down_gives_back_what_was_there);
 	tcase_add_test(tcase, the_live_rules_stay_as_they_are);

@@ -1,24 +1,10 @@
+#include "texts.h"
 #include "unit.h"
 
 #include <peerwall/host.h>
 #include <peerwall/packet.h>
 
 #include <string.h>
-
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
 
 START_TEST(packets_read_and_print)
 {
@@ -83,7 +69,7 @@ END_TEST
 static bool read_host(struct host *host, const char *text)
 {
 	host_init(host, &arena);
-	return host_read(host, sources_add(&sources, "host", text, strlen(text)), &diags);
+	return host_read(host, add_text("host", text), &diags);
 }
 
 START_TEST(hosts_are_read)
@@ -130,7 +116,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("packet");
 	TCase *tcase = tcase_create("packet");
 
-	tcase_add_checked_fixture(tcase, setup, teardown);
+	tcase_add_checked_fixture(tcase, texts_setup, texts_teardown);
 	tcase_add_test(tcase, packets_read_and_print);
 	tcase_add_test(tcase, what_is_no_packet_is_shown_where);
 	tcase_add_test(tcase, hosts_are_read);

@@ -9,23 +9,17 @@
 static const char *dump(const struct ast *ast)
 {
 	struct strbuf out = STRBUF_EMPTY;
-	const char *result;
 
 	ast_dump(&out, ast);
-	result = arena_strdup(&arena, strbuf_str(&out));
-	strbuf_free(&out);
-	return result;
+	return keep_text(&out);
 }
 
 static const char *format(const struct ast *ast)
 {
 	struct strbuf out = STRBUF_EMPTY;
-	const char *result;
 
 	ast_format(&out, ast);
-	result = arena_strdup(&arena, strbuf_str(&out));
-	strbuf_free(&out);
-	return result;
+	return keep_text(&out);
 }
 
 static const struct {
@@ -257,7 +251,7 @@ static void include_teardown(void)
 {
 	char command[128];
 
-	language_teardown();
+	texts_teardown();
 	ck_assert_int_eq(chdir("/"), 0);
 	snprintf(command, sizeof command, "rm -rf %s", directory);
 	ck_assert_int_eq(system(command), 0);
@@ -390,14 +384,11 @@ static void check_format(const char *text, const char *expected)
 	const char *formatted;
 
 	diags_init(&diags, &arena);
-	ck_assert_msg(parse_policy_alone(&first, &sources, sources_add(&sources, "t.pw", text, strlen(text)), &arena, &diags),
-		      "%s", rendered());
+	ck_assert_msg(parse_policy_alone(&first, &sources, add_text("t.pw", text), &arena, &diags), "%s", rendered());
 	formatted = format(&first);
 	if (expected)
 		ck_assert_str_eq(formatted, expected);
-	ck_assert_msg(parse_policy_alone(&second, &sources, sources_add(&sources, "f.pw", formatted, strlen(formatted)),
-					 &arena, &diags),
-		      "%s", rendered());
+	ck_assert_msg(parse_policy_alone(&second, &sources, add_text("f.pw", formatted), &arena, &diags), "%s", rendered());
 	ck_assert_str_eq(dump(&second), dump(&first));
 	ck_assert_str_eq(format(&second), formatted);
 }
@@ -466,7 +457,7 @@ Suite *unit_suite(void)
 	TCase *tests = tcase_create("texts"), *files = tcase_create("includes");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_checked_fixture(tests, language_setup, language_teardown);
+	tcase_add_checked_fixture(tests, language_setup, texts_teardown);
 	tcase_add_loop_test(tests, builds_trees, 0, (int)(sizeof trees / sizeof *trees));
 	tcase_add_loop_test(tests, locates_errors, 0, (int)(sizeof errors / sizeof *errors));
 	tcase_add_test(tests, says_what_was_expected);

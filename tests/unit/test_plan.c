@@ -1,55 +1,10 @@
+#include "texts.h"
 #include "unit.h"
 
 #include <peerwall/emit.h>
-#include <peerwall/lower.h>
-#include <peerwall/parse_policy.h>
-#include <peerwall/plan.h>
-#include <peerwall/resolve.h>
-#include <peerwall/snapshot.h>
 
 #include <stdio.h>
 #include <string.h>
-
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
-
-static struct ruleset live_of(const char *text)
-{
-	struct ruleset live;
-
-	ck_assert(snapshot_read(&live, FAMILY_IPV4, sources_add(&sources, "live", text, strlen(text)), &arena, &diags));
-	return live;
-}
-
-/* NULL for no policy at all. */
-static struct ruleset want_of(const char *text)
-{
-	struct ruleset want;
-	struct unit_list units = {0};
-	struct policy policy;
-	struct ast ast;
-
-	if (text) {
-		ck_assert(parse_policy(&ast, &sources, sources_add(&sources, "policy", text, strlen(text)), NULL, &arena,
-				       &diags));
-		ck_assert(resolve_policy(&policy, &ast, &arena, &diags));
-		lower_policy(&units, &policy, &arena);
-	}
-	plan_want(&want, FAMILY_IPV4, &units, &arena);
-	return want;
-}
 
 static struct name_list names_of(const char *one, const char *two)
 {
@@ -67,13 +22,10 @@ static const char *planned(const char *live_text, const char *policy, const char
 	struct name_list names = names_of(one, two);
 	struct strbuf text = STRBUF_EMPTY;
 	struct plan plan;
-	const char *kept;
 
 	plan_make(&plan, &live, &want, &names, &arena);
 	emit_plan(&text, &plan);
-	kept = arena_strdup(&arena, strbuf_str(&text));
-	strbuf_free(&text);
-	return kept;
+	return keep_text(&text);
 }
 
 /* The live rules after a payload, worked out by hand for the small cases below. */
@@ -322,7 +274,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("plan");
 	TCase *tests = tcase_create("edits");
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_test(tests, what_is_up_needs_nothing);
 	tcase_add_test(tests, up_builds_mangle_before_filter);
 	tcase_add_test(tests, a_reload_leaves_jumps_and_equal_chains_alone);

@@ -1,21 +1,9 @@
+#include "texts.h"
 #include "unit.h"
 
 #include <peerwall/record.h>
-#include <peerwall/snapshot.h>
 
 #include <string.h>
-
-static struct arena arena;
-
-static void setup(void)
-{
-	arena = ARENA_EMPTY;
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
 
 static const char rules[] =
 	"*mangle\n"
@@ -34,15 +22,10 @@ static struct record example(void)
 		.backend = BACKEND_LEGACY, .began = 1795462027, .ended = 7, .deadline = 123456789, .unconfirmed = 5,
 		.reason = "iptables-restore said\nno: 100%",
 	};
-	struct sources sources;
-	struct diags diags;
 
 	vec_push(&arena, &record.interfaces.items, "wg1");
 	vec_push(&arena, &record.interfaces.items, "w g\n%\xff");
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-	ck_assert(snapshot_read(&record.before[FAMILY_IPV4], FAMILY_IPV4,
-				sources_add(&sources, "rules", rules, sizeof rules - 1), &arena, &diags));
+	record.before[FAMILY_IPV4] = live_of(rules);
 	ruleset_init(&record.before[FAMILY_IPV6], FAMILY_IPV6, &arena);
 	return record;
 }
@@ -154,7 +137,7 @@ Suite *unit_suite(void)
 	Suite *suite = suite_create("record");
 	TCase *tests = tcase_create("record");
 
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_test(tests, what_is_printed_is_read_again);
 	tcase_add_test(tests, all_states_have_words);
 	tcase_add_test(tests, damage_is_refused);

@@ -40,14 +40,6 @@ static void add_log(struct strbuf *out, const struct log_rule *log)
 		strbuf_addf(out, " | log '%s' %u/%d burst %u", log->prefix, log->count, (int)log->unit, log->burst);
 }
 
-static const char *take(struct strbuf *out)
-{
-	const char *text = arena_strdup(&arena, strbuf_str(out));
-
-	strbuf_free(out);
-	return text;
-}
-
 static const char *permission_text(const struct permission *permission)
 {
 	struct strbuf out = STRBUF_EMPTY;
@@ -73,7 +65,7 @@ static const char *permission_text(const struct permission *permission)
 		add_peers(&out, &permission->at);
 	}
 	add_log(&out, &permission->log);
-	return take(&out);
+	return keep_text(&out);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -107,7 +99,7 @@ static const char *interface_text(const struct interface_policy *interface)
 	vec_each(permission, &interface->permissions)
 		vec_push(&arena, &permissions.items, permission_text(permission));
 	add_sorted(&out, &permissions);
-	return take(&out);
+	return keep_text(&out);
 }
 
 static const char *assertion_text(const struct assertion *assertion)
@@ -122,7 +114,7 @@ static const char *assertion_text(const struct assertion *assertion)
 		strbuf_adds(&out, " | at");
 		add_peers(&out, &assertion->at);
 	}
-	return take(&out);
+	return keep_text(&out);
 }
 
 /* The same for all policies that mean the same, whatever their order. */
@@ -136,7 +128,7 @@ static const char *meaning(const struct policy *policy)
 	vec_each(assertion, &policy->assertions)
 		vec_push(&arena, &texts.items, assertion_text(assertion));
 	add_sorted(&out, &texts);
-	return take(&out);
+	return keep_text(&out);
 }
 
 static const char flagship[] =
@@ -302,7 +294,7 @@ static const char *problems_that_matter(void)
 			continue;
 		strbuf_addf(&out, "%s%s", out.len ? ", " : "", part);
 	}
-	return take(&out);
+	return keep_text(&out);
 }
 
 START_TEST(locates_problems)
@@ -571,7 +563,7 @@ Suite *unit_suite(void)
 	TCase *tests = tcase_create("resolve");
 
 	tcase_set_timeout(tests, 120);
-	tcase_add_checked_fixture(tests, language_setup, language_teardown);
+	tcase_add_checked_fixture(tests, language_setup, texts_teardown);
 	tcase_add_test(tests, resolves_the_flagship);
 	tcase_add_loop_test(tests, works_out_sets, 0, (int)(sizeof meanings / sizeof *meanings));
 	tcase_add_loop_test(tests, locates_problems, 0, (int)(sizeof errors / sizeof *errors));

@@ -1,26 +1,12 @@
+#include "texts.h"
 #include "unit.h"
 
 #include <peerwall/match_codec.h>
-#include <peerwall/snapshot.h>
 
 #include <stdio.h>
 #include <string.h>
 
-static struct arena arena;
-static struct sources sources;
-static struct diags diags;
 static struct ruleset rules;
-
-static void setup(void)
-{
-	sources_init(&sources, &arena);
-	diags_init(&diags, &arena);
-}
-
-static void teardown(void)
-{
-	arena_free(&arena);
-}
 
 static bool read_bytes(const char *text, size_t size)
 {
@@ -361,8 +347,7 @@ START_TEST(the_family_shows)
 	};
 
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-		ck_assert_int_eq(snapshot_guess_family(sources_add(&sources, "dump", texts[i].text, strlen(texts[i].text))),
-				 texts[i].family);
+		ck_assert_int_eq(snapshot_guess_family(add_text("dump", texts[i].text)), texts[i].family);
 }
 END_TEST
 
@@ -372,7 +357,7 @@ Suite *unit_suite(void)
 	TCase *tests = tcase_create("snapshot");
 
 	tcase_set_timeout(tests, 60);
-	tcase_add_checked_fixture(tests, setup, teardown);
+	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_test(tests, a_dump_prints_back);
 	tcase_add_test(tests, what_is_cut_off_is_never_taken_for_a_whole);
 	tcase_add_loop_test(tests, what_is_broken_has_a_located_error, 0, sizeof broken / sizeof *broken);
