@@ -38,12 +38,12 @@ static const char help[] =
 enum { KIND_ALL = -1, KIND_SCRIPT = PAYLOAD_KIND_COUNT };
 
 struct compile_options {
+	struct input *input;
 	const char *policy;
 	const char *directory;
 	const char *interface;
 	int kind;
 	int family; /* enum family, or -1 for both */
-	bool standard_input; /* somebody reads it already */
 };
 
 /* ---- the command line ---- */
@@ -65,40 +65,18 @@ static bool find_family(const char *name, int *family)
 	return strcmp(name, "ipv4") == 0 || strcmp(name, "ipv6") == 0;
 }
 
-enum { FLAG_OUTPUT, FLAG_ONLY, FLAG_FAMILY, FLAG_INTERFACE, FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6,
-       FLAG_PARAMETER, FLAG_COLOR };
+enum { FLAG_OUTPUT, FLAG_ONLY, FLAG_FAMILY, FLAG_INTERFACE, FLAG_COUNT };
 
 static const struct flag flags[] = {
-	[FLAG_OUTPUT] = {"output", 'o', true},       [FLAG_ONLY] = {"only", 0, true},
-	[FLAG_FAMILY] = {"family", 0, true},         [FLAG_INTERFACE] = {"interface", 0, true},
-	[FLAG_SNAPSHOT] = {"snapshot", 0, true},     [FLAG_SNAPSHOT4] = {"snapshot4", 0, true},
-	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_PARAMETER] = {NULL, 'D', true},
-	[FLAG_COLOR] = {"color", 0, true},
+	[FLAG_OUTPUT] = {"output", 'o', true}, [FLAG_ONLY] = {"only", 0, true},
+	[FLAG_FAMILY] = {"family", 0, true},   [FLAG_INTERFACE] = {"interface", 0, true},
+	INPUT_FLAGS(FLAG_COUNT),
 };
 
-/* Standard input can be read once. */
-static int claim_input(struct compile_options *options, const char *path)
+static int take_flag(void *command, int flag, const char *value)
 {
-	if (strcmp(path, "-") != 0)
-		return EXIT_FINE;
-	if (options->standard_input)
-		return usage_error(&cmd_compile, "standard input can be only one of the files");
-	options->standard_input = true;
-	return EXIT_FINE;
-}
+	struct compile_options *options = command;
 
-static int take_snapshot(struct compile_options *options, struct input *input, const char *path,
-			 enum snapshot_family family)
-{
-	if (claim_input(options, path) != EXIT_FINE)
-		return EXIT_USAGE;
-	input_snapshot(input, path, family);
-	return EXIT_FINE;
-}
-
-/* One flag; EXIT_FINE or EXIT_USAGE. Snapshots are read as they come. */
-static int take_flag(int flag, const char *value, struct compile_options *options, struct input *input)
-{
 	switch (flag) {
 	case FLAG_OUTPUT:
 		options->directory = value;
@@ -114,41 +92,26 @@ static int take_flag(int flag, const char *value, struct compile_options *option
 	case FLAG_INTERFACE:
 		options->interface = value;
 		return EXIT_FINE;
-	case FLAG_SNAPSHOT:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_UNKNOWN);
-	case FLAG_SNAPSHOT4:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV4);
-	case FLAG_SNAPSHOT6:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV6);
-	case FLAG_PARAMETER:
-		if (!input_add_parameter(input, value))
-			return usage_error(&cmd_compile, "-D takes NAME=VALUE, not '%s'", value);
-		return EXIT_FINE;
-	case FLAG_COLOR:
-		if (!input_set_colour(input, value))
-			return usage_error(&cmd_compile, "--color takes auto, always or never, not '%s'", value);
-		return EXIT_FINE;
+	default:
+		return input_take_flag(options->input, flag - FLAG_COUNT, value);
 	}
-	return EXIT_USAGE;
 }
 
-static int take_arguments(struct compile_options *options, struct input *input, int argc, char **argv)
+static int take_policy(void *command, const char *path)
 {
-	struct arguments arguments;
-	const char *value;
-	int flag, status = EXIT_FINE;
+	struct compile_options *options = command;
 
-	arguments_init(&arguments, &cmd_compile, flags, sizeof flags / sizeof *flags, argc, argv);
-	while (status == EXIT_FINE && (flag = arguments_next(&arguments, &value)) != ARGUMENT_END) {
-		if (flag == ARGUMENT_ERROR)
-			return EXIT_USAGE;
-		if (flag != ARGUMENT_OPERAND)
-			status = take_flag(flag, value, options, input);
-		else if (options->policy)
-			return usage_error(&cmd_compile, "one policy at a time: '%s' and '%s'", options->policy, value);
-		else
-			status = claim_input(options, options->policy = value);
-	}
+	if (options->policy)
+		return usage_error(&cmd_compile, "one policy at a time: '%s' and '%s'", options->policy, path);
+	options->policy = path;
+	return input_claim(options->input, path);
+}
+
+static int take_arguments(struct compile_options *options, int argc, char **argv)
+{
+	static const struct command_line line = {&cmd_compile, flags, sizeof flags / sizeof *flags, take_flag, take_policy};
+	int status = command_line_take(&line, options, argc, argv);
+
 	if (status == EXIT_FINE && !options->policy)
 		return usage_error(&cmd_compile, "there is no policy to compile");
 	return status;
@@ -253,7 +216,8 @@ static int compile(const struct compile_options *options, struct input *input)
 	struct unit_list units;
 	bool right;
 
-	if (input_use_snapshots(input, &cmd_compile, &checked) != EXIT_FINE)
+	input_read_snapshots(input);
+	if (input_use_snapshots(input, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
 	right = input_policy(input, options->policy) & check(input, &checked);
 	input_print_diags(input);
@@ -265,12 +229,12 @@ static int compile(const struct compile_options *options, struct input *input)
 
 static int run(int argc, char **argv)
 {
-	struct compile_options options = {.kind = KIND_ALL, .family = -1};
 	struct input input;
+	struct compile_options options = {.input = &input, .kind = KIND_ALL, .family = -1};
 	int status;
 
-	input_init(&input);
-	status = take_arguments(&options, &input, argc, argv);
+	input_init(&input, &cmd_compile);
+	status = take_arguments(&options, argc, argv);
 	if (status == EXIT_FINE)
 		status = compile(&options, &input);
 	input_free(&input);

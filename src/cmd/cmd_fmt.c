@@ -31,6 +31,7 @@ static const char help[] =
 	"  peerwall fmt --check *.pw\n";
 
 struct fmt_options {
+	struct input *input;
 	bool write;
 	bool check;
 	VEC(const char *) policies;
@@ -44,8 +45,10 @@ static const struct flag flags[] = {
 	[FLAG_COLOR] = {"color", 0, true},
 };
 
-static int take_flag(int flag, const char *value, struct fmt_options *options, struct input *input)
+static int take_flag(void *command, int flag, const char *value)
 {
+	struct fmt_options *options = command;
+
 	switch (flag) {
 	case FLAG_WRITE:
 		options->write = true;
@@ -54,40 +57,31 @@ static int take_flag(int flag, const char *value, struct fmt_options *options, s
 		options->check = true;
 		return EXIT_FINE;
 	case FLAG_COLOR:
-		if (!input_set_colour(input, value))
-			return usage_error(&cmd_fmt, "--color takes auto, always or never, not '%s'", value);
-		return EXIT_FINE;
+		return input_take_flag(options->input, INPUT_FLAG_COLOUR, value);
 	}
 	return EXIT_USAGE;
 }
 
-static int take_arguments(struct fmt_options *options, struct input *input, int argc, char **argv)
+static int take_policy(void *command, const char *path)
 {
-	struct arguments arguments;
-	const char *value;
-	bool standard_input = false;
-	int flag, status = EXIT_FINE;
+	struct fmt_options *options = command;
 
-	arguments_init(&arguments, &cmd_fmt, flags, sizeof flags / sizeof *flags, argc, argv);
-	while (status == EXIT_FINE && (flag = arguments_next(&arguments, &value)) != ARGUMENT_END) {
-		if (flag == ARGUMENT_ERROR)
-			return EXIT_USAGE;
-		if (flag != ARGUMENT_OPERAND) {
-			status = take_flag(flag, value, options, input);
-			continue;
-		}
-		if (strcmp(value, "-") == 0 && standard_input)
-			return usage_error(&cmd_fmt, "standard input can be only one of the files");
-		standard_input |= strcmp(value, "-") == 0;
-		vec_push(&input->arena, &options->policies, value);
-	}
+	vec_push(&options->input->arena, &options->policies, path);
+	return input_claim(options->input, path);
+}
+
+static int take_arguments(struct fmt_options *options, int argc, char **argv)
+{
+	static const struct command_line line = {&cmd_fmt, flags, sizeof flags / sizeof *flags, take_flag, take_policy};
+	int status = command_line_take(&line, options, argc, argv);
+
 	if (status != EXIT_FINE)
 		return status;
 	if (!options->policies.len)
 		return usage_error(&cmd_fmt, "there is no policy to format");
 	if (options->write && options->check)
 		return usage_error(&cmd_fmt, "-w changes files and --check does not: choose one");
-	if (options->write && standard_input)
+	if (options->write && options->input->standard_input)
 		return usage_error(&cmd_fmt, "-w cannot change standard input");
 	return EXIT_FINE;
 }
@@ -158,12 +152,12 @@ static int format(const struct fmt_options *options, struct input *input, const 
 
 static int run(int argc, char **argv)
 {
-	struct fmt_options options = {.write = false};
 	struct input input;
+	struct fmt_options options = {.input = &input};
 	int status, worst = EXIT_FINE;
 
-	input_init(&input);
-	status = take_arguments(&options, &input, argc, argv);
+	input_init(&input, &cmd_fmt);
+	status = take_arguments(&options, argc, argv);
 	if (status != EXIT_FINE) {
 		input_free(&input);
 		return status;

@@ -48,36 +48,27 @@ static const char help[] =
 	"  peerwall lint --installed --snapshot host.v4\n"
 	"  peerwall lint --error all --format sarif *.pw >peerwall.sarif\n";
 
-struct snapshot_argument {
-	const char *path;
-	enum snapshot_family family;
-};
-
 struct lint_options {
+	struct input *input;
 	struct check_settings settings;
 	enum report_format format;
 	bool list;
 	bool installed;
 	bool quiet;
-	bool standard_input; /* somebody reads it already */
 	VEC(const char *) policies;
-	VEC(struct snapshot_argument) snapshots;
 	VEC(const char *) hosts;
 };
 
 /* ---- the command line ---- */
 
-enum { FLAG_SNAPSHOT, FLAG_SNAPSHOT4, FLAG_SNAPSHOT6, FLAG_HOST, FLAG_INSTALLED, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR,
-       FLAG_LIST, FLAG_PROVE, FLAG_PARAMETER, FLAG_QUIET, FLAG_COLOR };
+enum { FLAG_HOST, FLAG_INSTALLED, FLAG_FORMAT, FLAG_SWITCH, FLAG_ERROR, FLAG_LIST, FLAG_PROVE, FLAG_QUIET, FLAG_COUNT };
 
 static const struct flag flags[] = {
-	[FLAG_SNAPSHOT] = {"snapshot", 0, true},     [FLAG_SNAPSHOT4] = {"snapshot4", 0, true},
-	[FLAG_SNAPSHOT6] = {"snapshot6", 0, true},   [FLAG_HOST] = {"host", 0, true},
-	[FLAG_INSTALLED] = {"installed", 0, false},  [FLAG_FORMAT] = {"format", 0, true},
-	[FLAG_SWITCH] = {NULL, 'W', true},           [FLAG_ERROR] = {"error", 0, true},
-	[FLAG_LIST] = {"list-checks", 0, false},     [FLAG_PROVE] = {"prove", 0, false},
-	[FLAG_PARAMETER] = {NULL, 'D', true},        [FLAG_QUIET] = {"quiet", 'q', false},
-	[FLAG_COLOR] = {"color", 0, true},
+	[FLAG_HOST] = {"host", 0, true},         [FLAG_INSTALLED] = {"installed", 0, false},
+	[FLAG_FORMAT] = {"format", 0, true},     [FLAG_SWITCH] = {NULL, 'W', true},
+	[FLAG_ERROR] = {"error", 0, true},       [FLAG_LIST] = {"list-checks", 0, false},
+	[FLAG_PROVE] = {"prove", 0, false},      [FLAG_QUIET] = {"quiet", 'q', false},
+	INPUT_FLAGS(FLAG_COUNT),
 };
 
 static int explain_setting(enum check_setting outcome, const char *option, const char *value)
@@ -98,40 +89,15 @@ static int explain_setting(enum check_setting outcome, const char *option, const
 	return usage_error(&cmd_lint, "%s %s: there is no such check; --list-checks shows them", option, value);
 }
 
-/* Standard input can be read once. */
-static int claim_input(struct lint_options *options, const char *path)
+static int take_flag(void *command, int flag, const char *value)
 {
-	if (strcmp(path, "-") != 0)
-		return EXIT_FINE;
-	if (options->standard_input)
-		return usage_error(&cmd_lint, "standard input can be only one of the files");
-	options->standard_input = true;
-	return EXIT_FINE;
-}
+	struct lint_options *options = command;
+	struct input *input = options->input;
 
-static int take_snapshot(struct lint_options *options, struct input *input, const char *path,
-			 enum snapshot_family family)
-{
-	if (claim_input(options, path) != EXIT_FINE)
-		return EXIT_USAGE;
-	vec_push(&input->arena, &options->snapshots, (struct snapshot_argument){path, family});
-	return EXIT_FINE;
-}
-
-static int take_flag(int flag, const char *value, struct lint_options *options, struct input *input)
-{
 	switch (flag) {
-	case FLAG_SNAPSHOT:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_UNKNOWN);
-	case FLAG_SNAPSHOT4:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV4);
-	case FLAG_SNAPSHOT6:
-		return take_snapshot(options, input, value, SNAPSHOT_FAMILY_IPV6);
 	case FLAG_HOST:
-		if (claim_input(options, value) != EXIT_FINE)
-			return EXIT_USAGE;
 		vec_push(&input->arena, &options->hosts, value);
-		return EXIT_FINE;
+		return input_claim(input, value);
 	case FLAG_INSTALLED:
 		options->installed = true;
 		return EXIT_FINE;
@@ -149,41 +115,30 @@ static int take_flag(int flag, const char *value, struct lint_options *options, 
 	case FLAG_PROVE:
 		options->settings.prove = true;
 		return EXIT_FINE;
-	case FLAG_PARAMETER:
-		if (!input_add_parameter(input, value))
-			return usage_error(&cmd_lint, "-D takes NAME=VALUE, not '%s'", value);
-		return EXIT_FINE;
 	case FLAG_QUIET:
 		options->quiet = true;
 		return EXIT_FINE;
-	case FLAG_COLOR:
-		if (!input_set_colour(input, value))
-			return usage_error(&cmd_lint, "--color takes auto, always or never, not '%s'", value);
-		return EXIT_FINE;
+	default:
+		return input_take_flag(input, flag - FLAG_COUNT, value);
 	}
-	return EXIT_USAGE;
 }
 
-static int take_arguments(struct lint_options *options, struct input *input, int argc, char **argv)
+static int take_policy(void *command, const char *path)
 {
-	struct arguments arguments;
-	const char *value;
-	int flag, status = EXIT_FINE;
+	struct lint_options *options = command;
 
-	arguments_init(&arguments, &cmd_lint, flags, sizeof flags / sizeof *flags, argc, argv);
-	while (status == EXIT_FINE && (flag = arguments_next(&arguments, &value)) != ARGUMENT_END) {
-		if (flag == ARGUMENT_ERROR)
-			return EXIT_USAGE;
-		if (flag != ARGUMENT_OPERAND) {
-			status = take_flag(flag, value, options, input);
-			continue;
-		}
-		status = claim_input(options, value);
-		vec_push(&input->arena, &options->policies, value);
-	}
+	vec_push(&options->input->arena, &options->policies, path);
+	return input_claim(options->input, path);
+}
+
+static int take_arguments(struct lint_options *options, int argc, char **argv)
+{
+	static const struct command_line line = {&cmd_lint, flags, sizeof flags / sizeof *flags, take_flag, take_policy};
+	int status = command_line_take(&line, options, argc, argv);
+
 	if (status != EXIT_FINE || options->list)
 		return status;
-	if (options->installed && !options->snapshots.len)
+	if (options->installed && !options->input->snapshot_arguments.len)
 		return usage_error(&cmd_lint, "--installed looks at the rules of a --snapshot, and there is none");
 	if (!options->installed && !options->policies.len)
 		return usage_error(&cmd_lint, "there is no policy to check; --installed looks at a snapshot alone");
@@ -252,13 +207,12 @@ static int lint(const struct lint_options *options, struct input *input)
 
 	vec_each(path, &options->policies)
 		input_policy(input, *path);
-	vec_each(snapshot, &options->snapshots)
-		input_snapshot(input, snapshot->path, snapshot->family);
+	input_read_snapshots(input);
 	vec_each(path, &options->hosts)
 		input_host(input, *path);
 	vec_each(policy, &input->policies)
 		vec_push(&input->arena, &checked.policies, *policy);
-	if (input_use_snapshots(input, &cmd_lint, &checked) != EXIT_FINE)
+	if (input_use_snapshots(input, &checked) != EXIT_FINE)
 		return EXIT_USAGE;
 	prove(&checked, &input->host, options->settings.prove, &input->arena, &input->diags);
 	if (options->installed)
@@ -273,13 +227,13 @@ static int lint(const struct lint_options *options, struct input *input)
 
 static int run(int argc, char **argv)
 {
-	struct lint_options options = {.format = REPORT_TEXT};
 	struct input input;
+	struct lint_options options = {.input = &input, .format = REPORT_TEXT};
 	int status;
 
 	check_settings_init(&options.settings);
-	input_init(&input);
-	status = take_arguments(&options, &input, argc, argv);
+	input_init(&input, &cmd_lint);
+	status = take_arguments(&options, argc, argv);
 	if (status == EXIT_FINE)
 		status = options.list ? list_checks(&options.settings) : lint(&options, &input);
 	input_free(&input);

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-void input_init(struct input *input)
+void input_init(struct input *input, const struct subcommand *subcommand)
 {
-	*input = (struct input){.arena = ARENA_EMPTY};
+	*input = (struct input){.subcommand = subcommand, .arena = ARENA_EMPTY};
 	sources_init(&input->sources, &input->arena);
 	diags_init(&input->diags, &input->arena);
 	input->diags.limit = INPUT_ERRORS_MAX;
@@ -42,6 +42,45 @@ bool input_add_parameter(struct input *input, const char *argument)
 		return false;
 	vec_push(&input->arena, &input->parameters.items, parameter);
 	return true;
+}
+
+int input_claim(struct input *input, const char *path)
+{
+	if (strcmp(path, "-") != 0)
+		return EXIT_FINE;
+	if (input->standard_input)
+		return usage_error(input->subcommand, "standard input can be only one of the files");
+	input->standard_input = true;
+	return EXIT_FINE;
+}
+
+static int note_snapshot(struct input *input, const char *path, enum snapshot_family family)
+{
+	if (input_claim(input, path) != EXIT_FINE)
+		return EXIT_USAGE;
+	vec_push(&input->arena, &input->snapshot_arguments, (struct snapshot_argument){path, family});
+	return EXIT_FINE;
+}
+
+int input_take_flag(struct input *input, int flag, const char *value)
+{
+	switch (flag) {
+	case INPUT_FLAG_SNAPSHOT:
+		return note_snapshot(input, value, SNAPSHOT_FAMILY_UNKNOWN);
+	case INPUT_FLAG_SNAPSHOT4:
+		return note_snapshot(input, value, SNAPSHOT_FAMILY_IPV4);
+	case INPUT_FLAG_SNAPSHOT6:
+		return note_snapshot(input, value, SNAPSHOT_FAMILY_IPV6);
+	case INPUT_FLAG_PARAMETER:
+		if (!input_add_parameter(input, value))
+			return usage_error(input->subcommand, "-D takes NAME=VALUE, not '%s'", value);
+		return EXIT_FINE;
+	case INPUT_FLAG_COLOUR:
+		if (!input_set_colour(input, value))
+			return usage_error(input->subcommand, "--color takes auto, always or never, not '%s'", value);
+		return EXIT_FINE;
+	}
+	return EXIT_USAGE;
 }
 
 bool input_policy(struct input *input, const char *path)
@@ -92,6 +131,12 @@ bool input_snapshot(struct input *input, const char *path, enum snapshot_family 
 	return snapshot.trusted;
 }
 
+void input_read_snapshots(struct input *input)
+{
+	vec_each(argument, &input->snapshot_arguments)
+		input_snapshot(input, argument->path, argument->family);
+}
+
 bool input_host(struct input *input, const char *path)
 {
 	struct source *source;
@@ -105,7 +150,7 @@ bool input_host(struct input *input, const char *path)
 }
 
 /* One dump of each family and backend: more than that cannot be one host's. */
-int input_use_snapshots(struct input *input, const struct subcommand *subcommand, struct check_input *checked)
+int input_use_snapshots(struct input *input, struct check_input *checked)
 {
 	vec_each(snapshot, &input->snapshots) {
 		struct check_snapshot added = {snapshot->ruleset, snapshot->source,
@@ -113,7 +158,7 @@ int input_use_snapshots(struct input *input, const struct subcommand *subcommand
 
 		vec_each(other, &checked->snapshots)
 			if (other->ruleset->family == added.ruleset->family && other->backend == added.backend)
-				return usage_error(subcommand, "%s and %s are both %s snapshots",
+				return usage_error(input->subcommand, "%s and %s are both %s snapshots",
 						   other->source->name, added.source->name,
 						   family_name(added.ruleset->family));
 		if (snapshot->trusted)

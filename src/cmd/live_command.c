@@ -4,6 +4,7 @@
 #include "confirmation.h"
 #include "options.h"
 
+#include <peerwall/bug.h>
 #include <peerwall/recorded_change.h>
 
 #include <errno.h>
@@ -18,9 +19,13 @@
 #define SECONDS_MAX 86400
 #define WATCH_LIMIT_DEFAULT 60000
 #define WATCH_COUNT_DEFAULT 100
-#define WATCH_COUNT_MAX 1000000u
+#define WATCH_COUNT_MAX 1000000
 #define WATCH_RATE_DEFAULT 50
-#define WATCH_RATE_MAX 10000u
+#define WATCH_RATE_MAX 10000
+
+/* The number behind a name, for texts. */
+#define QUOTE(text) #text
+#define NUMBER(name) QUOTE(name)
 
 enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_TIMEOUT, FLAG_COLOUR, FLAG_DRY_RUN,
        FLAG_ALL, FLAG_CONFIRM, FLAG_NO_REHEARSAL, FLAG_FORMAT, FLAG_CHECK, FLAG_ERROR, FLAG_SNAPSHOT, FLAG_SNAPSHOT4,
@@ -29,34 +34,38 @@ enum { FLAG_PARAMETER, FLAG_BACKEND, FLAG_TOOLS, FLAG_RUN_DIR, FLAG_WAIT, FLAG_T
 
 static const struct {
 	struct flag flag;
-	unsigned option; /* 0: all commands take it */
+	unsigned option;   /* 0: all commands take it */
+	const char *wants; /* what is said of any other value; NULL: take_flag() knows more */
 } flags[FLAG_COUNT] = {
-	[FLAG_PARAMETER] = {{NULL, 'D', true}, 0},
-	[FLAG_BACKEND] = {{"backend", 0, true}, 0},
-	[FLAG_TOOLS] = {{"tools", 0, true}, 0},
-	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0},
-	[FLAG_WAIT] = {{"wait", 0, true}, 0},
-	[FLAG_TIMEOUT] = {{"timeout", 0, true}, 0},
-	[FLAG_COLOUR] = {{"color", 0, true}, 0},
-	[FLAG_DRY_RUN] = {{"dry-run", 0, false}, LIVE_OPTION_DRY_RUN},
-	[FLAG_ALL] = {{"all", 0, false}, LIVE_OPTION_ALL},
-	[FLAG_CONFIRM] = {{"confirm", 0, true}, LIVE_OPTION_CONFIRM},
-	[FLAG_NO_REHEARSAL] = {{"no-rehearsal", 0, false}, LIVE_OPTION_REHEARSAL},
-	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT},
-	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS},
-	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS},
-	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
-	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
-	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
-	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH},
-	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE},
-	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH},
-	[FLAG_FROM] = {{"from", 0, true}, LIVE_OPTION_REACH},
-	[FLAG_TO] = {{"to", 0, true}, LIVE_OPTION_REACH},
-	[FLAG_FOR] = {{"for", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS},
-	[FLAG_PACKETS] = {{"count", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS},
-	[FLAG_KEEP_LOOKING] = {{"watch", 0, false}, LIVE_OPTION_STATUS},
-	[FLAG_RATE] = {{"rate", 0, true}, LIVE_OPTION_WATCH},
+	[FLAG_PARAMETER] = {{NULL, 'D', true}, 0, "-D wants NAME=VALUE"},
+	[FLAG_BACKEND] = {{"backend", 0, true}, 0, "--backend is nft, legacy or auto"},
+	[FLAG_TOOLS] = {{"tools", 0, true}, 0, NULL},
+	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0, NULL},
+	[FLAG_WAIT] = {{"wait", 0, true}, 0, "--wait wants a number of seconds"},
+	[FLAG_TIMEOUT] = {{"timeout", 0, true}, 0, "--timeout wants a number of seconds above 0"},
+	[FLAG_COLOUR] = {{"color", 0, true}, 0, "--color is auto, always or never"},
+	[FLAG_DRY_RUN] = {{"dry-run", 0, false}, LIVE_OPTION_DRY_RUN, NULL},
+	[FLAG_ALL] = {{"all", 0, false}, LIVE_OPTION_ALL, NULL},
+	[FLAG_CONFIRM] = {{"confirm", 0, true}, LIVE_OPTION_CONFIRM,
+			  "--confirm wants a number of seconds, above 0 and up to " NUMBER(SECONDS_MAX)},
+	[FLAG_NO_REHEARSAL] = {{"no-rehearsal", 0, false}, LIVE_OPTION_REHEARSAL, NULL},
+	[FLAG_FORMAT] = {{"format", 0, true}, LIVE_OPTION_FORMAT, NULL},
+	[FLAG_CHECK] = {{NULL, 'W', true}, LIVE_OPTION_CHECKS, NULL},
+	[FLAG_ERROR] = {{"error", 0, true}, LIVE_OPTION_CHECKS, NULL},
+	[FLAG_SNAPSHOT] = {{"snapshot", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH, NULL},
+	[FLAG_SNAPSHOT4] = {{"snapshot4", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH, NULL},
+	[FLAG_SNAPSHOT6] = {{"snapshot6", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH, NULL},
+	[FLAG_POLICY] = {{"policy", 0, true}, LIVE_OPTION_TRACE | LIVE_OPTION_WATCH, NULL},
+	[FLAG_HOST] = {{"host", 0, true}, LIVE_OPTION_TRACE, NULL},
+	[FLAG_READ] = {{"read", 0, true}, LIVE_OPTION_WATCH, NULL},
+	[FLAG_FROM] = {{"from", 0, true}, LIVE_OPTION_REACH, NULL},
+	[FLAG_TO] = {{"to", 0, true}, LIVE_OPTION_REACH, NULL},
+	[FLAG_FOR] = {{"for", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS, "--for wants a number of seconds above 0"},
+	[FLAG_PACKETS] = {{"count", 0, true}, LIVE_OPTION_WATCH | LIVE_OPTION_STATUS,
+			  "--count wants a number from 1 to " NUMBER(WATCH_COUNT_MAX)},
+	[FLAG_KEEP_LOOKING] = {{"watch", 0, false}, LIVE_OPTION_STATUS, NULL},
+	[FLAG_RATE] = {{"rate", 0, true}, LIVE_OPTION_WATCH,
+		       "--rate wants a number of packets a second from 1 to " NUMBER(WATCH_RATE_MAX)},
 };
 
 /*
@@ -116,15 +125,13 @@ static int set_check(struct live_command *command, const char *option, const cha
 	return EXIT_FINE;
 }
 
-static int take_backend(struct live_command *command, const char *value)
+static bool set_backend(struct live_command *command, const char *name)
 {
 	command->options.backend = NULL;
-	if (strcmp(value, "auto") == 0)
-		return EXIT_FINE;
-	if (!backend_find(value, &command->wanted_backend))
-		return usage_error(command->subcommand, "--backend is nft, legacy or auto, not '%s'", value);
+	if (strcmp(name, "auto") == 0)
+		return true;
 	command->options.backend = &command->wanted_backend;
-	return EXIT_FINE;
+	return backend_find(name, &command->wanted_backend);
 }
 
 static int take_format(struct live_command *command, const char *value)
@@ -142,19 +149,6 @@ static int take_format(struct live_command *command, const char *value)
 			   value);
 }
 
-/* What is wrong with it becomes a diagnostic. */
-static int take_snapshot(struct live_command *command, int flag, const char *value)
-{
-	static const enum snapshot_family families[FLAG_COUNT] = {
-		[FLAG_SNAPSHOT] = SNAPSHOT_FAMILY_UNKNOWN, [FLAG_SNAPSHOT4] = SNAPSHOT_FAMILY_IPV4,
-		[FLAG_SNAPSHOT6] = SNAPSHOT_FAMILY_IPV6,
-	};
-
-	command->from_snapshots = true;
-	input_snapshot(&command->input, value, families[flag]);
-	return EXIT_FINE;
-}
-
 static bool parse_count(const char *text, unsigned most, unsigned *out)
 {
 	char *end;
@@ -170,133 +164,145 @@ static bool parse_count(const char *text, unsigned most, unsigned *out)
 	return true;
 }
 
-static int take_watch_flag(struct live_command *command, int flag, const char *value)
+/* False: this is not what the flag wants. */
+static bool set_value(struct live_command *command, int flag, const char *value)
 {
+	struct live_options *options = &command->options;
 	struct watch_options *watch = &command->watch;
 
 	switch (flag) {
-	case FLAG_READ:
-		watch->recording = value;
-		return EXIT_FINE;
+	case FLAG_PARAMETER:
+		return input_add_parameter(&command->input, value);
+	case FLAG_BACKEND:
+		return set_backend(command, value);
+	case FLAG_WAIT:
+		return parse_seconds(value, &options->lock_limit);
+	case FLAG_TIMEOUT:
+		return parse_seconds(value, &options->tool_limit) && options->tool_limit > 0;
+	case FLAG_COLOUR:
+		return input_set_colour(&command->input, value);
+	case FLAG_CONFIRM:
+		return parse_seconds(value, &command->confirm_limit) && command->confirm_limit > 0;
 	case FLAG_FOR:
-		if (!parse_seconds(value, &watch->limit) || watch->limit == 0)
-			return usage_error(command->subcommand, "--for wants a number of seconds above 0, not '%s'", value);
-		return EXIT_FINE;
+		return parse_seconds(value, &watch->limit) && watch->limit > 0;
 	case FLAG_PACKETS:
-		if (!parse_count(value, WATCH_COUNT_MAX, &watch->count))
-			return usage_error(command->subcommand, "--count wants a number from 1 to %u, not '%s'",
-					   WATCH_COUNT_MAX, value);
-		return EXIT_FINE;
+		return parse_count(value, WATCH_COUNT_MAX, &watch->count);
+	case FLAG_RATE:
+		return parse_count(value, WATCH_RATE_MAX, &watch->rate);
+	}
+	BUG("flag %d has no value to check", flag);
+}
+
+static void switch_on(struct live_command *command, int flag)
+{
+	switch (flag) {
+	case FLAG_DRY_RUN:
+		command->dry_run = true;
+		break;
+	case FLAG_NO_REHEARSAL:
+		command->no_rehearsal = true;
+		break;
+	case FLAG_ALL:
+		command->all = true;
+		break;
+	case FLAG_KEEP_LOOKING:
+		command->keep_looking = true;
+		break;
 	default:
-		if (!parse_count(value, WATCH_RATE_MAX, &watch->rate))
-			return usage_error(command->subcommand, "--rate wants a number of packets a second from 1 to %u, not '%s'",
-					   WATCH_RATE_MAX, value);
-		return EXIT_FINE;
+		BUG("flag %d is no switch", flag);
 	}
 }
 
-static int take_flag(struct live_command *command, int flag, const char *value)
+/* Snapshots are read as they come; what is wrong with them becomes a diagnostic. */
+static void take_snapshot(struct live_command *command, const char *path, enum snapshot_family family)
 {
-	const struct subcommand *subcommand = command->subcommand;
+	command->from_snapshots = true;
+	input_snapshot(&command->input, path, family);
+}
+
+/* What may be any text, for now. */
+static void keep_value(struct live_command *command, int flag, const char *value)
+{
+	struct arena *arena = &command->input.arena;
 
 	switch (flag) {
-	case FLAG_PARAMETER:
-		if (!input_add_parameter(&command->input, value))
-			return usage_error(subcommand, "-D wants NAME=VALUE, not '%s'", value);
-		return EXIT_FINE;
-	case FLAG_BACKEND:
-		return take_backend(command, value);
 	case FLAG_TOOLS:
 		command->options.tools_directory = value;
-		return EXIT_FINE;
+		break;
 	case FLAG_RUN_DIR:
 		command->options.run_directory = value;
 		command->options.state_directory = value;
+		break;
+	case FLAG_SNAPSHOT:
+		take_snapshot(command, value, SNAPSHOT_FAMILY_UNKNOWN);
+		break;
+	case FLAG_SNAPSHOT4:
+		take_snapshot(command, value, SNAPSHOT_FAMILY_IPV4);
+		break;
+	case FLAG_SNAPSHOT6:
+		take_snapshot(command, value, SNAPSHOT_FAMILY_IPV6);
+		break;
+	case FLAG_POLICY:
+		vec_push(arena, &command->policies, value);
+		break;
+	case FLAG_HOST:
+		vec_push(arena, &command->hosts, value);
+		break;
+	case FLAG_READ:
+		command->watch.recording = value;
+		break;
+	case FLAG_FROM:
+		vec_push(arena, &command->from, value);
+		break;
+	case FLAG_TO:
+		vec_push(arena, &command->to, value);
+		break;
+	default:
+		BUG("flag %d has no value to keep", flag);
+	}
+}
+
+static int take_flag(void *context, int flag, const char *value)
+{
+	struct live_command *command = context;
+
+	if (flags[flag].wants) {
+		if (!set_value(command, flag, value))
+			return usage_error(command->subcommand, "%s, not '%s'", flags[flag].wants, value);
 		return EXIT_FINE;
-	case FLAG_WAIT:
-		if (!parse_seconds(value, &command->options.lock_limit))
-			return usage_error(subcommand, "--wait wants a number of seconds, not '%s'", value);
-		return EXIT_FINE;
-	case FLAG_TIMEOUT:
-		if (!parse_seconds(value, &command->options.tool_limit) || command->options.tool_limit == 0)
-			return usage_error(subcommand, "--timeout wants a number of seconds above 0, not '%s'", value);
-		return EXIT_FINE;
-	case FLAG_COLOUR:
-		if (!input_set_colour(&command->input, value))
-			return usage_error(subcommand, "--color is auto, always or never, not '%s'", value);
-		return EXIT_FINE;
-	case FLAG_DRY_RUN:
-		command->dry_run = true;
-		return EXIT_FINE;
-	case FLAG_NO_REHEARSAL:
-		command->no_rehearsal = true;
-		return EXIT_FINE;
-	case FLAG_ALL:
-		command->all = true;
-		return EXIT_FINE;
-	case FLAG_CONFIRM:
-		if (!parse_seconds(value, &command->confirm_limit) || command->confirm_limit == 0)
-			return usage_error(subcommand, "--confirm wants a number of seconds, above 0 and up to %d, not '%s'",
-					   SECONDS_MAX, value);
-		return EXIT_FINE;
+	}
+	switch (flag) {
 	case FLAG_FORMAT:
 		return take_format(command, value);
-	case FLAG_SNAPSHOT:
-	case FLAG_SNAPSHOT4:
-	case FLAG_SNAPSHOT6:
-		return take_snapshot(command, flag, value);
-	case FLAG_POLICY:
-		vec_push(&command->input.arena, &command->policies, value);
-		return EXIT_FINE;
-	case FLAG_HOST:
-		vec_push(&command->input.arena, &command->hosts, value);
-		return EXIT_FINE;
-	case FLAG_KEEP_LOOKING:
-		command->keep_looking = true;
-		return EXIT_FINE;
-	case FLAG_READ:
-	case FLAG_FOR:
-	case FLAG_PACKETS:
-	case FLAG_RATE:
-		return take_watch_flag(command, flag, value);
-	case FLAG_FROM:
-		vec_push(&command->input.arena, &command->from, value);
-		return EXIT_FINE;
-	case FLAG_TO:
-		vec_push(&command->input.arena, &command->to, value);
-		return EXIT_FINE;
 	case FLAG_CHECK:
 		return set_check(command, "-W", value, check_settings_switch(&command->checks, value));
-	default:
+	case FLAG_ERROR:
 		return set_check(command, "--error", value, check_settings_error(&command->checks, value));
 	}
+	if (value)
+		keep_value(command, flag, value);
+	else
+		switch_on(command, flag);
+	return EXIT_FINE;
+}
+
+static int take_operand(void *context, const char *word)
+{
+	struct live_command *command = context;
+
+	vec_push(&command->input.arena, &command->operands, word);
+	return EXIT_FINE;
 }
 
 static int parse_options(struct live_command *command, int argc, char **argv)
 {
-	struct flag table[FLAG_COUNT];
-	int meanings[FLAG_COUNT];
-	size_t count = 0;
-	struct arguments arguments;
-	const char *value;
-	int found, code = EXIT_FINE;
+	struct flag accepted[FLAG_COUNT] = {0};
+	struct command_line line = {command->subcommand, accepted, FLAG_COUNT, take_flag, take_operand};
 
-	for (int i = 0; i < FLAG_COUNT; i++) {
-		if (flags[i].option && !(flags[i].option & command->accepted))
-			continue;
-		meanings[count] = i;
-		table[count++] = flags[i].flag;
-	}
-	arguments_init(&arguments, command->subcommand, table, count, argc, argv);
-	while (code == EXIT_FINE && (found = arguments_next(&arguments, &value)) != ARGUMENT_END) {
-		if (found == ARGUMENT_ERROR)
-			return EXIT_USAGE;
-		if (found == ARGUMENT_OPERAND)
-			vec_push(&command->input.arena, &command->operands, value);
-		else
-			code = take_flag(command, meanings[found], value);
-	}
-	return code;
+	for (int i = 0; i < FLAG_COUNT; i++)
+		if (!flags[i].option || flags[i].option & command->accepted)
+			accepted[i] = flags[i].flag;
+	return command_line_take(&line, command, argc, argv);
 }
 
 int live_command_begin(struct live_command *command, const struct subcommand *subcommand, unsigned options, int argc,
@@ -320,7 +326,7 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 		command->watch = (struct watch_options){
 			.limit = WATCH_LIMIT_DEFAULT, .count = WATCH_COUNT_DEFAULT, .rate = WATCH_RATE_DEFAULT,
 		};
-	input_init(&command->input);
+	input_init(&command->input, subcommand);
 	check_settings_init(&command->checks);
 	for (size_t i = 0; i < sizeof quiet_checks / sizeof *quiet_checks; i++)
 		check_settings_switch(&command->checks, quiet_checks[i]);

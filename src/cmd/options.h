@@ -14,27 +14,21 @@
 
 struct flag {
 	const char *name; /* without the dashes; NULL where there is only a letter */
-	char letter;      /* 0 where there is only a name */
+	char letter;      /* 0 where there is only a name; neither: nobody can give it */
 	bool takes_value;
 };
 
-struct arguments {
+/* What a command takes, and what it does with each. */
+struct command_line {
 	const struct subcommand *subcommand;
 	const struct flag *flags;
 	size_t flag_count;
-	int argc;
-	char **argv;
-	int next;
-	const char *bundle;  /* the letters left over of "-abc" */
-	bool only_operands;  /* behind "--" */
+	/* `flag` is its index in the table. Both return EXIT_FINE to go on. */
+	int (*take_flag)(void *command, int flag, const char *value);
+	int (*take_operand)(void *command, const char *value);
 };
 
-enum { ARGUMENT_END = -1, ARGUMENT_OPERAND = -2, ARGUMENT_ERROR = -3 };
-
-void arguments_init(struct arguments *arguments, const struct subcommand *subcommand, const struct flag *flags,
-		    size_t flag_count, int argc, char **argv);
-
-/* The index of the next flag in the table, with its value, or one of the above. */
-int arguments_next(struct arguments *arguments, const char **value);
+/* Hands over one after the other. EXIT_FINE, or EXIT_USAGE, or what a taker returned. */
+int command_line_take(const struct command_line *line, void *command, int argc, char **argv);
 
 #endif
