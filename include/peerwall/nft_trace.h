@@ -84,6 +84,8 @@ struct nft_word {
 
 /* Takes the next word off the text. */
 struct nft_word nft_word_next(const char **text, const char *end);
+/* Takes the next item off a word that is a list with commas. */
+bool nft_word_item(struct nft_word *list, struct nft_word *item);
 bool nft_word_is(struct nft_word word, const char *text);
 /* Without its quotes, in the arena. */
 const char *nft_word_keep(struct nft_word word, struct arena *arena);

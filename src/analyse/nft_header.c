@@ -121,24 +121,17 @@ static void take_ip(struct header_reader *reader, bool is6)
 static void take_flags(struct header_reader *reader)
 {
 	struct packet *packet = &reader->header->packet;
-	struct nft_word word = take(reader);
+	struct nft_word word = take(reader), name;
+	uint8_t bits;
 
 	if (nft_word_is(word, "=="))
 		word = take(reader);
 	for (;;) {
-		const char *at = word.text, *end = word.text + word.size;
-
-		while (at < end) {
-			const char *comma = memchr(at, ',', (size_t)(end - at));
-			struct nft_word name = {at, (size_t)((comma ? comma : end) - at)};
-			uint8_t bits;
-
+		while (nft_word_item(&word, &name))
 			if (find_constant(tcp_flags, name, &bits)) {
 				packet->tcp_flags |= bits & (TCP_FIN | TCP_SYN | TCP_RST | TCP_PSH | TCP_ACK | TCP_URG);
 				packet->has_flags = true;
 			}
-			at = comma ? comma + 1 : end;
-		}
 		const char *before = reader->rest;
 		if (!nft_word_is(take(reader), "|")) {
 			reader->rest = before;

@@ -237,29 +237,31 @@ static void take_icmp(struct text_reader *reader, const char *protocol)
 		skip_set(reader);
 }
 
+static bool find_name(struct nft_word name, const char *const *names, unsigned *out)
+{
+	for (unsigned i = 0; names[i]; i++)
+		if (nft_word_is(name, names[i])) {
+			*out = i;
+			return true;
+		}
+	return false;
+}
+
 /* The bits of a list of names: "related,established", "local", "{ local, broadcast }". */
 static bool take_bits(struct text_reader *reader, const char *const *names, uint64_t *out)
 {
-	struct nft_word word = take(reader);
+	struct nft_word word = take(reader), name;
 	bool set = nft_word_is(word, "{");
+	unsigned bit;
 
 	*out = 0;
 	if (set)
 		word = take(reader);
 	for (;;) {
-		const char *at = word.text, *end = word.text + word.size;
-
-		while (at < end) {
-			const char *comma = memchr(at, ',', (size_t)(end - at));
-			struct nft_word name = {at, (size_t)((comma ? comma : end) - at)};
-			unsigned i = 0;
-
-			while (names[i] && !nft_word_is(name, names[i]))
-				i++;
-			if (!names[i])
+		while (nft_word_item(&word, &name)) {
+			if (!find_name(name, names, &bit))
 				return false;
-			*out |= UINT64_C(1) << i;
-			at = comma ? comma + 1 : end;
+			*out |= UINT64_C(1) << bit;
 		}
 		if (!set)
 			return *out != 0;

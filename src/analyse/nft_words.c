@@ -27,6 +27,19 @@ struct nft_word nft_word_next(const char **text, const char *end)
 	return (struct nft_word){start, (size_t)(at - start)};
 }
 
+bool nft_word_item(struct nft_word *list, struct nft_word *item)
+{
+	const char *end = list->text + list->size, *comma;
+
+	if (list->size == 0)
+		return false;
+	comma = memchr(list->text, ',', list->size);
+	*item = (struct nft_word){list->text, (size_t)((comma ? comma : end) - list->text)};
+	list->text = comma ? comma + 1 : end;
+	list->size = (size_t)(end - list->text);
+	return true;
+}
+
 bool nft_word_is(struct nft_word word, const char *text)
 {
 	return word.size == strlen(text) && memcmp(word.text, text, word.size) == 0;
