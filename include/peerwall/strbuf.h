@@ -2,10 +2,12 @@
  * strbuf.h - a growing string on the heap, for text that is being written out.
  *
  * STRBUF_EMPTY is ready for use; `data` is NULL or NUL-terminated, `len` counts bytes without it.
- * Ownership: strbuf_free() releases. Errors: as arena.h.
+ * Ownership: strbuf_free() releases, and so does strbuf_keep(). Errors: as arena.h.
  */
 #ifndef PEERWALL_STRBUF_H
 #define PEERWALL_STRBUF_H
+
+#include <peerwall/arena.h>
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -28,6 +30,8 @@ void strbuf_vaddf(struct strbuf *buf, const char *format, va_list args) __attrib
 void strbuf_reset(struct strbuf *buf);
 /* "" where nothing was added yet. */
 const char *strbuf_str(const struct strbuf *buf);
+/* The text in the arena; the buffer is freed. */
+const char *strbuf_keep(struct strbuf *buf, struct arena *arena);
 void strbuf_free(struct strbuf *buf);
 
 #endif

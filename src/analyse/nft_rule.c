@@ -12,21 +12,13 @@ void traits_add(struct rule_traits *traits, struct arena *arena, enum trait_kind
 	vec_push(arena, &traits->items, (struct trait){kind, negated, value});
 }
 
-static const char *keep(struct strbuf *text, struct arena *arena)
-{
-	const char *kept = arena_strdup(arena, strbuf_str(text));
-
-	strbuf_free(text);
-	return kept;
-}
-
 const char *traits_ports(const struct port_set *ports, struct arena *arena)
 {
 	struct strbuf text = STRBUF_EMPTY;
 
 	vec_each(range, &ports->ranges)
 		strbuf_addf(&text, "%u-%u,", range->lo, range->hi);
-	return keep(&text, arena);
+	return strbuf_keep(&text, arena);
 }
 
 /* ---- matches ---- */
@@ -163,7 +155,7 @@ static const char *nat_text(const char *word, const struct match *target, struct
 		if (value->nat.has_port && value->nat.port_hi != value->nat.port_lo)
 			strbuf_addf(&text, "-%u", value->nat.port_hi);
 	}
-	return keep(&text, arena);
+	return strbuf_keep(&text, arena);
 }
 
 static void add_prefix(struct rule_traits *out, const struct match *target, struct arena *arena)

@@ -32,8 +32,7 @@ void walk_assume(struct walk *walk, const char *format, ...)
 			strbuf_free(&text);
 			return;
 		}
-	vec_push(walk->arena, &walk->trace->assumptions, arena_strdup(walk->arena, strbuf_str(&text)));
-	strbuf_free(&text);
+	vec_push(walk->arena, &walk->trace->assumptions, strbuf_keep(&text, walk->arena));
 }
 
 struct trace_step *walk_step(struct walk *walk, enum step_kind kind)

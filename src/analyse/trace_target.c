@@ -13,15 +13,6 @@ static const struct option *find_option(const struct match *match, enum option_i
 	return NULL;
 }
 
-/* Takes over what was written, and empties the buffer. */
-static const char *keep(struct walk *walk, struct strbuf *text)
-{
-	const char *kept = arena_strdup(walk->arena, strbuf_str(text));
-
-	strbuf_free(text);
-	return kept;
-}
-
 /* ---- marks ---- */
 
 static struct mark mark_set(struct mark mark, uint32_t value, uint32_t mask)
@@ -117,7 +108,7 @@ static const char *tell_address(struct walk *walk, const char *whose, const stru
 		if (port->hi != port->lo)
 			strbuf_addf(&text, "-%u", port->hi);
 	}
-	return keep(walk, &text);
+	return strbuf_keep(&text, walk->arena);
 }
 
 /* nf_nat_l4proto_unique_tuple(): a port in the range stays, unless chance is asked for. */

@@ -75,6 +75,14 @@ const char *strbuf_str(const struct strbuf *buf)
 	return buf->data ? buf->data : "";
 }
 
+const char *strbuf_keep(struct strbuf *buf, struct arena *arena)
+{
+	const char *kept = arena_strndup(arena, strbuf_str(buf), buf->len);
+
+	strbuf_free(buf);
+	return kept;
+}
+
 void strbuf_free(struct strbuf *buf)
 {
 	free(buf->data);

@@ -191,13 +191,8 @@ static int apply(struct live_command *command, bool *ended)
 {
 	struct applied applied = {0};
 	struct change change;
-	int code;
+	int code = live_command_policies(command);
 
-	if (command->operands.len == 0)
-		return usage_error(command->subcommand, "which policy?");
-	vec_each(path, &command->operands)
-		input_policy(&command->input, *path);
-	code = live_command_compile(command);
 	if (code == EXIT_FINE)
 		code = live_command_open(command, command->dry_run ? LIVE_PLAN : LIVE_LOAD);
 	if (code != EXIT_FINE)

@@ -157,13 +157,8 @@ static int diff(struct live_command *command)
 	struct name_list loaded = {0}, names = {0};
 	struct ruleset want[FAMILY_COUNT];
 	struct drift_list drifts[FAMILY_COUNT] = {0};
-	int code;
+	int code = live_command_policies(command);
 
-	if (command->operands.len == 0)
-		return usage_error(command->subcommand, "which policy?");
-	vec_each(path, &command->operands)
-		input_policy(&command->input, *path);
-	code = live_command_compile(command);
 	if (code == EXIT_FINE)
 		code = live_command_open(command, LIVE_PLAN);
 	if (code != EXIT_FINE)

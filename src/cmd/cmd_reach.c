@@ -119,13 +119,10 @@ static int parse_wanted(struct live_command *command, struct reach_wanted *wante
 static const char *join_wanted(struct live_command *command)
 {
 	struct strbuf text = STRBUF_EMPTY;
-	const char *kept;
 
 	vec_each(word, &command->to)
 		strbuf_addf(&text, "%s%s", text.len ? ", " : "", *word);
-	kept = arena_strdup(&command->input.arena, strbuf_str(&text));
-	strbuf_free(&text);
-	return kept;
+	return strbuf_keep(&text, &command->input.arena);
 }
 
 /* ---- the picture ---- */

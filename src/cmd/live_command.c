@@ -352,6 +352,15 @@ int live_command_compile(struct live_command *command)
 	return claims_check_units(&command->units, &command->input.arena, &command->input.diags) ? EXIT_FINE : EXIT_CONFLICT;
 }
 
+int live_command_policies(struct live_command *command)
+{
+	if (command->operands.len == 0)
+		return usage_error(command->subcommand, "which policy?");
+	vec_each(path, &command->operands)
+		input_policy(&command->input, *path);
+	return live_command_compile(command);
+}
+
 bool names_policy(const char *argument)
 {
 	size_t size = strlen(argument);

@@ -75,6 +75,9 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 /* Lowers all policies of the input into units, and makes sure that no two claim one interface. */
 int live_command_compile(struct live_command *command);
 
+/* Reads the operands, which are policies, and compiles them. */
+int live_command_policies(struct live_command *command);
+
 int live_command_open(struct live_command *command, enum live_purpose purpose);
 
 /*

@@ -292,8 +292,7 @@ static void assume_routes(struct reach_sentences *out, const struct reach_report
 		prefix_format(&route->to, network);
 		strbuf_addf(&text, "%s is behind %s, as its MASQUERADE rule says", network, route->interface);
 		add_place(&text, report->sources, route->rule);
-		vec_push(report->arena, &out->items, arena_strdup(report->arena, strbuf_str(&text)));
-		strbuf_free(&text);
+		vec_push(report->arena, &out->items, strbuf_keep(&text, report->arena));
 	}
 }
 

@@ -117,12 +117,9 @@ void report_clean_lines(struct strbuf *out, const struct strbuf *lines)
 const char *report_rule_text(const struct rule *rule, enum family family, struct arena *arena)
 {
 	struct strbuf text = STRBUF_EMPTY;
-	const char *kept;
 
 	if (rule->text)
 		return rule->text;
 	rule_encode(&text, family, rule);
-	kept = arena_strdup(arena, strbuf_str(&text));
-	strbuf_free(&text);
-	return kept;
+	return strbuf_keep(&text, arena);
 }

@@ -105,8 +105,7 @@ static void count_holding(struct live *live, struct holding *out, const struct r
 			strbuf_addf(&summary, "%s %zu DROP polic%s", count ? " and" : "", policies,
 				    policies == 1 ? "y" : "ies");
 	}
-	out->summary = arena_strdup(live->arena, strbuf_str(&summary));
-	strbuf_free(&summary);
+	out->summary = strbuf_keep(&summary, live->arena);
 }
 
 /* Something is there that could not be read. */

@@ -20,14 +20,11 @@ struct planning {
 static const char *spelled(const struct planning *planning, const struct rule *rule)
 {
 	struct strbuf text = STRBUF_EMPTY;
-	const char *kept;
 
 	if (rule->text && rule->canonical)
 		return rule->text;
 	rule_encode(&text, planning->family, rule);
-	kept = arena_strndup(planning->arena, strbuf_str(&text), text.len);
-	strbuf_free(&text);
-	return kept;
+	return strbuf_keep(&text, planning->arena);
 }
 
 /* Most are of different chains; that is seen without spelling them out. */

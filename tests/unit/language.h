@@ -48,7 +48,7 @@ static inline const char *problems(void)
 			strbuf_adds(&out, "- ");
 		strbuf_adds(&out, diag_code_info((*diag)->code)->name);
 	}
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static inline const char *rendered(void)
@@ -57,7 +57,7 @@ static inline const char *rendered(void)
 
 	diags_sort(&diags);
 	diags_render(&out, &diags, &sources, (struct diag_style){false});
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 #endif

@@ -25,7 +25,7 @@ static const char *printed(const struct ruleset *rules)
 	struct strbuf text = STRBUF_EMPTY;
 
 	ruleset_print(&text, rules, true);
-	return keep_text(&text);
+	return strbuf_keep(&text, &arena);
 }
 
 static const char host[] =

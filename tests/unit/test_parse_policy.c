@@ -11,7 +11,7 @@ static const char *dump(const struct ast *ast)
 	struct strbuf out = STRBUF_EMPTY;
 
 	ast_dump(&out, ast);
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static const char *format(const struct ast *ast)
@@ -19,7 +19,7 @@ static const char *format(const struct ast *ast)
 	struct strbuf out = STRBUF_EMPTY;
 
 	ast_format(&out, ast);
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static const struct {

@@ -25,7 +25,7 @@ static const char *planned(const char *live_text, const char *policy, const char
 
 	plan_make(&plan, &live, &want, &names, &arena);
 	emit_plan(&text, &plan);
-	return keep_text(&text);
+	return strbuf_keep(&text, &arena);
 }
 
 /* The live rules after a payload, worked out by hand for the small cases below. */

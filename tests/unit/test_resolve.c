@@ -65,7 +65,7 @@ static const char *permission_text(const struct permission *permission)
 		add_peers(&out, &permission->at);
 	}
 	add_log(&out, &permission->log);
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static int compare_texts(const void *a, const void *b)
@@ -99,7 +99,7 @@ static const char *interface_text(const struct interface_policy *interface)
 	vec_each(permission, &interface->permissions)
 		vec_push(&arena, &permissions.items, permission_text(permission));
 	add_sorted(&out, &permissions);
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static const char *assertion_text(const struct assertion *assertion)
@@ -114,7 +114,7 @@ static const char *assertion_text(const struct assertion *assertion)
 		strbuf_adds(&out, " | at");
 		add_peers(&out, &assertion->at);
 	}
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 /* The same for all policies that mean the same, whatever their order. */
@@ -128,7 +128,7 @@ static const char *meaning(const struct policy *policy)
 	vec_each(assertion, &policy->assertions)
 		vec_push(&arena, &texts.items, assertion_text(assertion));
 	add_sorted(&out, &texts);
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 static const char flagship[] =
@@ -294,7 +294,7 @@ static const char *problems_that_matter(void)
 			continue;
 		strbuf_addf(&out, "%s%s", out.len ? ", " : "", part);
 	}
-	return keep_text(&out);
+	return strbuf_keep(&out, &arena);
 }
 
 START_TEST(locates_problems)

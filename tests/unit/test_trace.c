@@ -56,7 +56,7 @@ static const struct trace *trace(const char *rules, const char *packet, const ch
 	host_init(&world->host, &arena);
 	ck_assert_msg(packet_parse(&world->packet, packet, &sources, &arena, &diags), "%s", packet);
 	write_rules(&text, rules);
-	ok = snapshot_read(&world->rules, world->packet.family, add_text("host", keep_text(&text)), &arena, &diags);
+	ok = snapshot_read(&world->rules, world->packet.family, add_text("host", strbuf_keep(&text, &arena)), &arena, &diags);
 	ck_assert_msg(ok, "%s: %s", rules, diags.all.len ? diags.all.data[0]->message : "");
 	if (host)
 		ck_assert(host_read(&world->host, add_text("ip", host), &diags));
@@ -390,7 +390,7 @@ START_TEST(paths_are_bounded)
 
 	for (int i = 0; i < 40; i++)
 		strbuf_addf(&rules, "mangle -A INPUT -m limit --limit %d/sec -j MARK --set-xmark 0x1/0x1\n", i + 1);
-	found = trace(keep_text(&rules), SSH, host_json, CHECK_BACKEND_NFT);
+	found = trace(strbuf_keep(&rules, &arena), SSH, host_json, CHECK_BACKEND_NFT);
 	ck_assert(found->truncated);
 	ck_assert_int_eq(found->paths.len, TRACE_PATHS_MAX);
 	ck_assert_int_eq(trace_fate(found), FATE_UNDECIDED);

@@ -57,13 +57,4 @@ static inline struct ruleset want_of(const char *text)
 	return want;
 }
 
-/* In the arena; the buffer is freed. */
-static inline const char *keep_text(struct strbuf *text)
-{
-	const char *kept = arena_strdup(&arena, strbuf_str(text));
-
-	strbuf_free(text);
-	return kept;
-}
-
 #endif
