@@ -33,6 +33,8 @@ struct interface_name {
 /* Do two names, either of which may be a pattern, have an interface in common? */
 bool interface_names_overlap(const char *a, const char *b);
 bool interface_name_is_pattern(const char *name);
+/* An order in which a pattern stands right before all that it covers. */
+int interface_names_compare(const char *a, const char *b);
 
 struct peer_set {
 	struct addr_set sets[FAMILY_COUNT]; /* normalised */

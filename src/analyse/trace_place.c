@@ -295,17 +295,23 @@ static void route_local(struct walk *walk, const char *text)
 	walk_step(walk, STEP_ROUTE)->text = text;
 }
 
+/* What nobody can know here is answered both ways, each on a path of its own. */
+static bool suppose(struct walk *walk, const char *why)
+{
+	bool answer = walk_decide(walk);
+	struct trace_step *step = walk_step(walk, STEP_SUPPOSED);
+
+	step->supposed = true;
+	step->matched = answer;
+	step->why = why;
+	return answer;
+}
+
 /* A destination of 127.0.0.0/8 from outside is refused, unless route_localnet is set. */
 static bool route_loopback(struct walk *walk)
 {
-	struct trace_step *step;
-	bool answer = walk_decide(walk);
-
-	step = walk_step(walk, STEP_SUPPOSED);
-	step->supposed = true;
-	step->matched = answer;
-	step->why = "whether net.ipv4.conf's route_localnet is set: without it, the kernel refuses 127.0.0.0/8 from outside";
-	if (!answer)
+	if (!suppose(walk, "whether net.ipv4.conf's route_localnet is set: without it, the kernel refuses 127.0.0.0/8 from "
+			   "outside"))
 		return refuse(walk, "refused: a loopback address from outside");
 	route_local(walk, "for this host");
 	return true;
@@ -359,14 +365,7 @@ static bool route_forward(struct walk *walk)
 
 static bool route_either_way(struct walk *walk)
 {
-	struct trace_step *step;
-	bool answer = walk_decide(walk);
-
-	step = walk_step(walk, STEP_SUPPOSED);
-	step->supposed = true;
-	step->matched = answer;
-	step->why = "whether the address that DNAT chooses is one of this host";
-	if (!answer)
+	if (!suppose(walk, "whether the address that DNAT chooses is one of this host"))
 		return route_forward(walk);
 	route_local(walk, "for this host");
 	return true;

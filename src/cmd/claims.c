@@ -5,7 +5,6 @@
 
 struct claim {
 	const char *name;
-	size_t stem; /* bytes without the pattern's "+" */
 	const struct unit *unit; /* NULL: loaded */
 };
 
@@ -15,24 +14,14 @@ struct claim_list {
 
 static void add_claim(struct claim_list *out, const char *name, const struct unit *unit, struct arena *arena)
 {
-	size_t size = strlen(name);
-
-	vec_push(arena, &out->items, (struct claim){name, interface_name_is_pattern(name) ? size - 1 : size, unit});
+	vec_push(arena, &out->items, (struct claim){name, unit});
 }
 
-/* By stem, so that all that a pattern covers stands right behind it. */
 static int compare_claims(const void *left, const void *right)
 {
 	const struct claim *a = left, *b = right;
-	size_t common = a->stem < b->stem ? a->stem : b->stem;
-	int order = memcmp(a->name, b->name, common);
+	int order = interface_names_compare(a->name, b->name);
 
-	if (order)
-		return order;
-	if (a->stem != b->stem)
-		return a->stem < b->stem ? -1 : 1;
-	/* "wg+" before "wg" */
-	order = (int)interface_name_is_pattern(b->name) - (int)interface_name_is_pattern(a->name);
 	if (order)
 		return order;
 	if (!a->unit != !b->unit)

@@ -427,6 +427,20 @@ static void lower_arrival_reject(struct lowering *lowering)
 	add_jump(lowering, TABLE_MANGLE, HOOK_PREROUTING, ROLE_MAIN, false);
 }
 
+/* What comes in by the interface and goes on, in the table that has the last word; DNAT's goes as `translated` says. */
+static void lower_forward(struct lowering *lowering, enum table_id table, struct shape translated)
+{
+	struct target_chain chain = open_chain(lowering, table, ROLE_FORWARD, VERDICT_RETURN);
+
+	add_established(lowering, &chain);
+	add_forward_logs(lowering, &chain, true);
+	add_forwards_in(lowering, &chain);
+	if (is_exposing(lowering))
+		add(lowering, &chain, translated);
+	add_drop(lowering, &chain, LOCALITY_ANY);
+	add_jump(lowering, table, HOOK_FORWARD, ROLE_FORWARD, false);
+}
+
 /*
  * mangle INPUT and FORWARD with `otherwise drop`: where a packet goes was a guess at PREROUTING, and is known now. A rule of others
  * in nat, a TPROXY or a local route that addrtype does not see may have turned a declared forward into a way to this
@@ -435,12 +449,11 @@ static void lower_arrival_reject(struct lowering *lowering)
  */
 static void lower_forward_drop(struct lowering *lowering)
 {
-	bool transit = lowering->flows.in.items.len > 0;
 	struct shape translated = {.translation = TRANSLATION_YES, .verdict = VERDICT_RETURN};
-	struct target_chain chain;
 
-	if (transit) {
-		chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
+	if (lowering->flows.in.items.len > 0) {
+		struct target_chain chain = open_chain(lowering, TABLE_MANGLE, ROLE_INPUT, VERDICT_RETURN);
+
 		translated.verdict = VERDICT_GOTO;
 		translated.chain = chain.chain->name;
 		add_established(lowering, &chain);
@@ -450,15 +463,7 @@ static void lower_forward_drop(struct lowering *lowering)
 		add_drop(lowering, &chain, LOCALITY_ANY);
 		add_jump(lowering, TABLE_MANGLE, HOOK_INPUT, ROLE_INPUT, false);
 	}
-
-	chain = open_chain(lowering, TABLE_MANGLE, ROLE_FORWARD, VERDICT_RETURN);
-	add_established(lowering, &chain);
-	add_forward_logs(lowering, &chain, true);
-	add_forwards_in(lowering, &chain);
-	if (is_exposing(lowering))
-		add(lowering, &chain, translated);
-	add_drop(lowering, &chain, LOCALITY_ANY);
-	add_jump(lowering, TABLE_MANGLE, HOOK_FORWARD, ROLE_FORWARD, false);
+	lower_forward(lowering, TABLE_MANGLE, translated);
 }
 
 /* What leaves by the interface, in the table that has the last word. */
@@ -479,22 +484,13 @@ static void lower_out(struct lowering *lowering, enum table_id table)
 static void lower_security(struct lowering *lowering)
 {
 	struct target_chain chain = open_chain(lowering, TABLE_SECURITY, ROLE_MAIN, VERDICT_RETURN);
-	const char *host = chain.chain->name;
+	struct shape translated = {.translation = TRANSLATION_YES, .verdict = VERDICT_GOTO, .chain = chain.chain->name};
 
 	add_established(lowering, &chain);
 	add_host_permissions(lowering, &chain);
 	add_drop(lowering, &chain, LOCALITY_ANY);
 	add_jump(lowering, TABLE_SECURITY, HOOK_INPUT, ROLE_MAIN, false);
-
-	chain = open_chain(lowering, TABLE_SECURITY, ROLE_FORWARD, VERDICT_RETURN);
-	add_established(lowering, &chain);
-	add_forward_logs(lowering, &chain, true);
-	add_forwards_in(lowering, &chain);
-	if (is_exposing(lowering))
-		add(lowering, &chain, (struct shape){.translation = TRANSLATION_YES, .verdict = VERDICT_GOTO, .chain = host});
-	add_drop(lowering, &chain, LOCALITY_ANY);
-	add_jump(lowering, TABLE_SECURITY, HOOK_FORWARD, ROLE_FORWARD, false);
-
+	lower_forward(lowering, TABLE_SECURITY, translated);
 	lower_out(lowering, TABLE_SECURITY);
 }
 

@@ -152,31 +152,19 @@ void resolver_test_block(struct resolver *resolver, const struct ast_item *item)
 
 /* ---- interfaces that two blocks claim ---- */
 
-struct claim {
-	const char *text;
-	size_t stem; /* the length without the "+" */
-	struct span span;
-};
-
 static int compare_claims(const void *left, const void *right)
 {
-	const struct claim *a = left, *b = right;
-	size_t shorter = a->stem < b->stem ? a->stem : b->stem;
-	int order = memcmp(a->text, b->text, shorter);
+	const struct interface_name *a = left, *b = right;
+	int order = interface_names_compare(a->text, b->text);
 
 	if (order)
 		return order;
-	if (a->stem != b->stem)
-		return a->stem < b->stem ? -1 : 1;
-	/* Of equal stems the pattern first, then in the order of the text. */
-	if (interface_name_is_pattern(a->text) != interface_name_is_pattern(b->text))
-		return interface_name_is_pattern(a->text) ? -1 : 1;
 	return a->span.lo != b->span.lo ? (a->span.lo < b->span.lo ? -1 : 1) : 0;
 }
 
-static void report_overlap(struct resolver *resolver, const struct claim *a, const struct claim *b)
+static void report_overlap(struct resolver *resolver, const struct interface_name *a, const struct interface_name *b)
 {
-	const struct claim *first = a->span.lo < b->span.lo ? a : b, *second = first == a ? b : a;
+	const struct interface_name *first = a->span.lo < b->span.lo ? a : b, *second = first == a ? b : a;
 	struct diag *diag;
 
 	diag = diag_add(resolver->diags, CODE_INTERFACE_TWICE, second->span,
@@ -187,12 +175,12 @@ static void report_overlap(struct resolver *resolver, const struct claim *a, con
 }
 
 /*
- * Sorted by stem, a pattern stands right before all that it covers. The patterns that cover the current name
+ * Sorted, a pattern stands right before all that it covers. The patterns that cover the current name
  * are nested, and no more than a name has bytes: they wait on a stack.
  */
-static void find_overlaps(struct resolver *resolver, struct claim *claims, size_t count)
+static void find_overlaps(struct resolver *resolver, struct interface_name *claims, size_t count)
 {
-	const struct claim *covering[INTERFACE_NAME_MAX + 1];
+	const struct interface_name *covering[INTERFACE_NAME_MAX + 1];
 	size_t depth = 0;
 
 	qsort(claims, count, sizeof *claims, compare_claims);
@@ -205,23 +193,18 @@ static void find_overlaps(struct resolver *resolver, struct claim *claims, size_
 			report_overlap(resolver, &claims[i - 1], &claims[i]);
 		/* Equal patterns take one place. */
 		if (interface_name_is_pattern(claims[i].text) &&
-		    (depth == 0 || covering[depth - 1]->stem < claims[i].stem))
+		    (depth == 0 || strcmp(covering[depth - 1]->text, claims[i].text) != 0))
 			covering[depth++] = &claims[i];
 	}
 }
 
 void resolver_check_overlaps(struct resolver *resolver)
 {
-	VEC(struct claim) claims = {NULL, 0, 0};
+	VEC(struct interface_name) claims = {NULL, 0, 0};
 
-	vec_each(block, &resolver->policy->interfaces) {
-		vec_each(name, &block->names) {
-			struct claim claim = {name->text, strlen(name->text) - interface_name_is_pattern(name->text),
-					      name->span};
-
-			vec_push(resolver->arena, &claims, claim);
-		}
-	}
+	vec_each(block, &resolver->policy->interfaces)
+		vec_each(name, &block->names)
+			vec_push(resolver->arena, &claims, *name);
 	if (claims.len > 1)
 		find_overlaps(resolver, claims.data, claims.len);
 }

@@ -21,10 +21,28 @@ bool interface_name_is_pattern(const char *name)
 	return length > 0 && name[length - 1] == '+';
 }
 
+/* The length without the pattern's "+". */
+static size_t stem_of(const char *name)
+{
+	return strlen(name) - interface_name_is_pattern(name);
+}
+
+int interface_names_compare(const char *a, const char *b)
+{
+	size_t a_stem = stem_of(a), b_stem = stem_of(b);
+	int order = memcmp(a, b, a_stem < b_stem ? a_stem : b_stem);
+
+	if (order)
+		return order;
+	if (a_stem != b_stem)
+		return a_stem < b_stem ? -1 : 1;
+	/* "wg+" before "wg" */
+	return (int)interface_name_is_pattern(b) - (int)interface_name_is_pattern(a);
+}
+
 bool interface_names_overlap(const char *a, const char *b)
 {
-	size_t a_stem = strlen(a) - interface_name_is_pattern(a);
-	size_t b_stem = strlen(b) - interface_name_is_pattern(b);
+	size_t a_stem = stem_of(a), b_stem = stem_of(b);
 	size_t shorter = a_stem < b_stem ? a_stem : b_stem;
 
 	if (memcmp(a, b, shorter) != 0)
