@@ -1,3 +1,4 @@
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/diagram.h>
@@ -13,12 +14,6 @@
 enum { STEP_AND, STEP_OR, STEP_MINUS, STEP_FORGET, STEP_COUNT };
 
 static uint64_t seed = 20260101;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
 
 struct formula {
 	uint32_t diagram;

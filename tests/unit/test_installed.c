@@ -1,4 +1,5 @@
 #include "one_packet.h"
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/installed.h>
@@ -18,17 +19,6 @@
 #define COINS_MAX 3 /* rules of one set that take hold by chance, each by its own */
 
 static uint64_t seed = 20260707;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
-
-static bool one_of(unsigned count)
-{
-	return random_below(count) == 0;
-}
 
 /* ---- rules ---- */
 

@@ -1,3 +1,4 @@
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/places.h>
@@ -11,12 +12,6 @@
 #define HOSTS 300
 
 static uint64_t seed = 20260404;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
 
 static const char *const interfaces[] = {"wg1", "br0", "eth0"};
 

@@ -1,4 +1,5 @@
 #include "one_packet.h"
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/declared.h>
@@ -15,12 +16,6 @@
  */
 
 static uint64_t seed = 20260303;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
 
 struct world {
 	struct arena arena;

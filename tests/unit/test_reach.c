@@ -1,3 +1,4 @@
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/reach.h>
@@ -13,17 +14,6 @@
 #define RULE_SETS 300
 
 static uint64_t seed = 20260711;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
-
-static bool one_of(unsigned count)
-{
-	return random_below(count) == 0;
-}
 
 static const char host_text[] =
 	"[{\"ifname\":\"lo\",\"addr_info\":[{\"family\":\"inet\",\"local\":\"127.0.0.1\",\"prefixlen\":8}]},"

@@ -1,4 +1,5 @@
 #include "one_packet.h"
+#include "random.h"
 #include "unit.h"
 
 #include <peerwall/snapshot.h>
@@ -13,17 +14,6 @@
 #define RULE_SETS 2000
 
 static uint64_t seed = 20260202;
-
-static unsigned random_below(unsigned limit)
-{
-	seed = seed * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(seed >> 33) % limit;
-}
-
-static bool one_of(unsigned count)
-{
-	return random_below(count) == 0;
-}
 
 static const char *const outs[] = {NULL, "eth0", "eth1"};
 
