@@ -42,12 +42,20 @@ struct host_route {
 	const struct rule *rule; /* what it was inferred from */
 };
 
+/* A table of routes other than main and local. */
+struct host_table {
+	const char *name;
+	bool delivers; /* it has a route that makes addresses this host's */
+};
+
 struct host {
 	struct arena *arena;
 	bool has_addresses, has_routes; /* read, not inferred */
 	bool rules_read, has_rules;     /* ip-rule(8): more than the usual tables are asked for a route */
 	VEC(struct host_address) addresses;
 	VEC(struct host_route) routes;
+	VEC(struct host_table) tables;    /* of which some routes were read */
+	VEC(const char *) asked_tables;   /* has_rules: by these rules; "" where a rule names none */
 };
 
 void host_init(struct host *host, struct arena *arena);
@@ -57,6 +65,9 @@ bool host_read(struct host *host, const struct source *source, struct diags *dia
 
 /* Adds routes that rules tell of, where none were read. */
 void host_infer(struct host *host, const struct ruleset *rules);
+
+/* May rules of routing deliver to this host what is sent to an address that is not its own, as far as is known? */
+bool host_rules_may_deliver(const struct host *host);
 
 /* The host's own addresses, and those of 127.0.0.0/8 and ::1. */
 bool host_owns(const struct host *host, const struct addr *addr);

@@ -104,6 +104,9 @@ bool packet_space_gave_up(const struct packet_space *space);
 /* The work of all operations so far, in steps of some 100 ns: the same on every machine. */
 uint64_t packet_space_effort(const struct packet_space *space);
 
+/* Does some rule ask for a mark? */
+bool packet_space_asks_for_marks(const struct packet_space *space);
+
 /* The values that behave like this one; of fields without a mask. */
 struct addr_range packet_space_piece(const struct packet_space *space, enum field field, addr_number value);
 

@@ -3,7 +3,7 @@
  *
  * Purpose: sends all packets of each interface through a ruleset (traverse.h), lays out as rows what comes of it
  * (exposure.h), and finds for each row the rules that lead it elsewhere, the rule that makes it uncertain, and one packet
- * of it that a tracer can follow. New connections, and what is not tracked at all.
+ * of it that a tracer can follow. New connections, what is not tracked at all, and ICMP that belongs to no connection.
  * Interfaces by which the same gets in share one list of rows.
  * Ownership: everything lives in the arena; reach_free() for the sets.
  * Errors: false if the rules are too entangled for the means at hand; nothing may be concluded then.

@@ -49,6 +49,9 @@ uint32_t traverse_arriving(struct packet_space *space, const struct places *plac
 /* What of that comes to the first rule, by the interface. */
 uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t arriving);
 
+/* ICMP that is never NEW, nor untracked by itself: errors and answers. Without a connection it is INVALID. */
+uint32_t traverse_never_new(struct packet_space *space);
+
 /*
  * One passage's packets of `accepted` or `dropped`, and what the other's are the same packets as: what may be dropped
  * before nat, as it was sent, and what may be accepted behind it, rewritten, can be one packet where a rule is understood
@@ -57,6 +60,9 @@ uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t 
 uint32_t journey_anyhow(struct packet_space *space, const uint32_t packets[PASSAGE_COUNT], enum passage passage);
 /* What is accepted whatever the rules that are understood only in part do. */
 uint32_t journey_certain(struct packet_space *space, const struct journey *journey, enum passage passage);
+
+/* Adds what became of other packets, or of the same in another state. */
+void journey_join(struct packet_space *space, struct journey *out, const struct journey *other);
 
 /* From the network card to a socket, or out again. */
 void traverse(struct journey *out, struct packet_space *space, const struct traverse_input *input);

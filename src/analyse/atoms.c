@@ -44,6 +44,15 @@ static void mention_icmp(struct packet_space *space, const struct option *option
 			     (addr_number)(type << 8 | (code < 0 ? 0xff : option->value.icmp.code_hi)));
 }
 
+/* What the original port of a connection is depends on the protocol: see rule_conntrack.c. */
+static void mention_tuples(struct packet_space *space)
+{
+	static const uint8_t protocols[] = {1, 6, 17, 33, 47, 58, 132, 136};
+
+	for (size_t i = 0; i < sizeof protocols; i++)
+		packet_space_mention(space, FIELD_PROTOCOL, protocols[i], protocols[i]);
+}
+
 static void mention_option(struct packet_space *space, const struct option *option)
 {
 	const struct value *value = &option->value;
@@ -54,7 +63,6 @@ static void mention_option(struct packet_space *space, const struct option *opti
 	case OPTION_SCTP_SPORT:
 	case OPTION_DCCP_SPORT:
 	case OPTION_MULTIPORT_SPORTS:
-	case OPTION_CONNTRACK_CTORIGSRCPORT:
 		mention_ports(space, FIELD_SPORT, &value->ports);
 		return;
 	case OPTION_TCP_DPORT:
@@ -62,7 +70,6 @@ static void mention_option(struct packet_space *space, const struct option *opti
 	case OPTION_SCTP_DPORT:
 	case OPTION_DCCP_DPORT:
 	case OPTION_MULTIPORT_DPORTS:
-	case OPTION_CONNTRACK_CTORIGDSTPORT:
 		mention_ports(space, FIELD_DPORT, &value->ports);
 		return;
 	case OPTION_MULTIPORT_PORTS:
@@ -75,6 +82,15 @@ static void mention_option(struct packet_space *space, const struct option *opti
 	case OPTION_ICMP_TYPE:
 	case OPTION_ICMP6_TYPE:
 		mention_icmp(space, option);
+		return;
+	case OPTION_CONNTRACK_CTORIGSRCPORT:
+		mention_ports(space, FIELD_SPORT, &value->ports);
+		mention_tuples(space);
+		return;
+	case OPTION_CONNTRACK_CTORIGDSTPORT:
+		mention_ports(space, FIELD_DPORT, &value->ports);
+		mention_ports(space, FIELD_ICMP, &value->ports);
+		mention_tuples(space);
 		return;
 	case OPTION_CONNTRACK_CTPROTO:
 		packet_space_mention(space, FIELD_PROTOCOL, value->number, value->number);
@@ -97,6 +113,12 @@ static void mention_option(struct packet_space *space, const struct option *opti
 	case OPTION_HL_LT:
 	case OPTION_HL_GT:
 		mention_hops(space, option);
+		return;
+	case OPTION_ADDRTYPE_SRC_TYPE:
+	case OPTION_ADDRTYPE_DST_TYPE:
+		/* `::` has a type of its own. */
+		if (space->family == FAMILY_IPV6)
+			packet_space_mention(space, option->id == OPTION_ADDRTYPE_SRC_TYPE ? FIELD_SRC : FIELD_DST, 0, 0);
 		return;
 	case OPTION_MARK_MARK:
 	case OPTION_CONNMARK_MARK:

@@ -83,6 +83,29 @@ const struct host_route *host_route(const struct host *host, const struct addr *
 	return best;
 }
 
+/* ---- rules of routing ---- */
+
+static bool is_usual_table(const char *name)
+{
+	return strcmp(name, "main") == 0 || strcmp(name, "local") == 0 || strcmp(name, "default") == 0;
+}
+
+static bool may_deliver(const struct host *host, const char *name)
+{
+	vec_each(table, &host->tables)
+		if (strcmp(table->name, name) == 0)
+			return table->delivers;
+	return true;
+}
+
+bool host_rules_may_deliver(const struct host *host)
+{
+	vec_each(name, &host->asked_tables)
+		if (!is_usual_table(*name) && may_deliver(host, *name))
+			return true;
+	return false;
+}
+
 /* ---- from rules ---- */
 
 /* "-s NETWORK ! -o BRIDGE -j MASQUERADE": what comes from behind the bridge. */

@@ -107,6 +107,19 @@ static bool is_main(const char *table)
 	return !table || strcmp(table, "main") == 0 || strcmp(table, "local") == 0;
 }
 
+/* What is in other tables matters only if it is for this host. */
+static void note_table(struct host *host, const char *name, enum route_kind kind)
+{
+	bool delivers = kind == ROUTE_LOCAL || kind == ROUTE_BROADCAST || kind == ROUTE_ANYCAST;
+
+	vec_each(table, &host->tables)
+		if (strcmp(table->name, name) == 0) {
+			table->delivers |= delivers;
+			return;
+		}
+	vec_push(host->arena, &host->tables, (struct host_table){arena_strdup(host->arena, name), delivers});
+}
+
 static bool read_route(struct host_reader *reader, const json_t *object, enum family family)
 {
 	const char *dst = text_of(object, "dst"), *dev = text_of(object, "dev"), *gateway = text_of(object, "gateway");
@@ -114,10 +127,12 @@ static bool read_route(struct host_reader *reader, const json_t *object, enum fa
 	struct host_route route = {.metric = (uint32_t)json_integer_value(json_object_get(object, "metric")),
 				   .gateway = gateway || via || json_object_get(object, "nexthops")};
 
-	if (!is_main(text_of(object, "table")))
-		return true;
 	if (!read_kind(reader, text_of(object, "type"), &route.kind))
 		return false;
+	if (!is_main(text_of(object, "table"))) {
+		note_table(reader->host, text_of(object, "table"), route.kind);
+		return true;
+	}
 	if (!dst || !read_destination(dst, gateway, family, &route.to))
 		return refuse(reader, "a route's destination cannot be read", dst ? dst : "");
 	route.to = prefix_masked(&route.to);
@@ -157,6 +172,14 @@ static bool is_usual(const json_t *rule)
 	return false;
 }
 
+static void note_rule(struct host *host, const json_t *rule)
+{
+	const char *table = text_of(rule, "table");
+
+	host->has_rules = true;
+	vec_push(host->arena, &host->asked_tables, arena_strdup(host->arena, table ? table : ""));
+}
+
 /* ---- the whole ---- */
 
 #define NEITHER "this is of none of `ip -j addr`, `ip -j route` and `ip -j rule`"
@@ -177,7 +200,8 @@ static bool read_array(struct host_reader *reader, const json_t *array)
 			reader->host->has_routes = true;
 		} else if (json_object_get(object, "priority")) {
 			reader->host->rules_read = true;
-			reader->host->has_rules |= !is_usual(object);
+			if (!is_usual(object))
+				note_rule(reader->host, object);
 			ok = true;
 		} else if (json_object_get(object, "ifname")) {
 			ok = read_link(reader, object);

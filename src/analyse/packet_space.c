@@ -245,3 +245,8 @@ uint64_t packet_space_effort(const struct packet_space *space)
 {
 	return space->diagrams.effort;
 }
+
+bool packet_space_asks_for_marks(const struct packet_space *space)
+{
+	return space->fields[FIELD_MARK].mask != 0;
+}

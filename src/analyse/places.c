@@ -321,8 +321,9 @@ static uint32_t routed(struct packet_space *space, const struct places *places, 
 	size_t count = places->ways.len;
 	uint32_t *outs = arena_alloc(space->arena, count * sizeof *outs), packets = DIAGRAM_NONE;
 
+	/* They may lead to a table in which what is sent to others is delivered here. */
 	if (places->host->has_rules)
-		return elsewhere(space);
+		return host_rules_may_deliver(places->host) ? space->all : elsewhere(space);
 	for (size_t i = 0; i < count; i++)
 		outs[i] = outs_of(space, places, places->ways.data[i].route);
 	for (size_t i = 0; i < count; i++) {

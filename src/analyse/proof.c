@@ -76,6 +76,21 @@ const struct journey *prover_whole_journey(struct prover *prover)
 	return &prover->whole;
 }
 
+/* Each packet in the state that it has without a connection: mostly NEW, but ICMP that begins nothing is INVALID. */
+static void send_first_packets(struct prover *prover, struct journey *out)
+{
+	struct packet_space *space = &prover->space;
+	uint32_t arriving = prover->arriving;
+	struct journey invalid;
+
+	*out = (struct journey){0};
+	journey_join(space, out, prover_whole_journey(prover));
+	prover->arriving = packets_and(space, arriving, traverse_never_new(space));
+	prover_send_through(prover, &invalid, TRACKING_INVALID, TRAVERSE_ALL);
+	prover->arriving = arriving;
+	journey_join(space, out, &invalid);
+}
+
 /* ---- findings ---- */
 
 struct span prover_place(const struct prover *prover, const struct witness *witness)
@@ -94,9 +109,12 @@ struct span prover_place(const struct prover *prover, const struct witness *witn
 struct witness prover_find_witness(struct prover *prover, const struct passages *among, enum tracking tracking)
 {
 	enum passage passage = among->packets[PASSAGE_AS_SENT] != DIAGRAM_NONE ? PASSAGE_AS_SENT : PASSAGE_TRANSLATED;
+	struct packet_space *space = &prover->space;
+	uint32_t packets = among->packets[passage];
 
-	return witness_find(&prover->space, &prover->places, among->packets[passage], prover->in,
-			    tracking, passage);
+	if (tracking == TRACKING_NEW && packets_minus(space, packets, traverse_never_new(space)) == DIAGRAM_NONE)
+		tracking = TRACKING_INVALID;
+	return witness_find(space, &prover->places, packets, prover->in, tracking, passage);
 }
 
 static void report_assumptions(struct prover *prover)
@@ -109,6 +127,11 @@ static void report_assumptions(struct prover *prover)
 				    "%s: taken for granted that the addresses to which rules send packets are not this host's own",
 				    family),
 			   SPAN_NONE, "--host FILE tells which are");
+	if (packet_space_asks_for_marks(&prover->space))
+		diag_label(prover->diags,
+			   diag_add(prover->diags, CODE_ASSUMED, SPAN_NONE,
+				    "%s: taken for granted that packets arrive without a mark", family),
+			   SPAN_NONE, "what comes out of a tunnel of GRE, VXLAN or IPsec bears that of its outer packet");
 	if (prover->places.routes_known && !prover->input->host->rules_read)
 		diag_label(prover->diags,
 			   diag_add(prover->diags, CODE_ASSUMED, SPAN_NONE,
@@ -150,7 +173,7 @@ static bool is_covered(const struct prover *prover, const char *in)
 static void prove_interface(struct prover *prover, const char *in)
 {
 	static const enum tracking trackings[] = {TRACKING_NEW, TRACKING_UNTRACKED, TRACKING_INVALID};
-	const struct journey *journey;
+	struct journey journey;
 
 	prover->in = in;
 	prover->has_whole = false;
@@ -160,15 +183,15 @@ static void prove_interface(struct prover *prover, const char *in)
 		prove_closed(prover, trackings[i]);
 	if (prover->stuck || (!is_covered(prover, in) && !promises_something(prover, in)))
 		return;
-	journey = prover_whole_journey(prover);
-	if (prover_is_stuck(prover, journey))
+	send_first_packets(prover, &journey);
+	if (prover_is_stuck(prover, &journey))
 		return;
-	prove_open(prover, journey);
+	prove_open(prover, &journey);
 	if (is_covered(prover, in))
 		prove_neighbour_discovery(prover);
 	vec_each(policy, &prover->input->policies.items)
 		if (declared_covers(*policy, in))
-			tests_run(prover, journey, *policy);
+			tests_run(prover, &journey, *policy);
 }
 
 static void prover_init(struct prover *prover)

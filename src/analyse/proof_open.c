@@ -23,6 +23,9 @@ static void prove_permission(struct prover *prover, const struct journey *journe
 					      declared_by(space, policy, block, permission, prover->in,
 							  (enum passage)passage));
 
+		/* Who lets all protocols through does not ask for errors about nothing. */
+		if (permission->kind != PERMISSION_ICMP)
+			wanted = packets_minus(space, wanted, traverse_never_new(space));
 		refused.packets[passage] = prover_but_elsewhere(prover, packets_and(space, wanted, journey->dropped[passage]));
 		certain.packets[passage] = packets_minus(space, refused.packets[passage],
 							  journey_anyhow(space, journey->accepted, (enum passage)passage));

@@ -53,6 +53,7 @@ void prover_send_through(struct prover *prover, struct journey *out, enum tracki
 const struct journey *prover_whole_journey(struct prover *prover);
 /* True where nothing may be concluded from the journey, and never more. */
 bool prover_is_stuck(struct prover *prover, const struct journey *journey);
+/* Of new connections, a packet that cannot begin one is shown as what it is. */
 struct witness prover_find_witness(struct prover *prover, const struct passages *among, enum tracking tracking);
 /* The words of a policy that a finding about the interface belongs to. */
 struct span prover_place(const struct prover *prover, const struct witness *witness);

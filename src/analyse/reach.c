@@ -110,26 +110,28 @@ struct reaching {
 	VEC(struct seen_interface) seen;
 };
 
-static void send_through(struct reaching *reaching, struct journey *out, const char *in, enum tracking tracking,
-			 const struct visitor *visitor)
+/* As they are without a connection: new, never tracked, or, of ICMP, neither. */
+static void send_through(struct reaching *reaching, struct journey *out, const char *in, const struct visitor *visitor)
 {
+	static const enum tracking states[] = {TRACKING_NEW, TRACKING_UNTRACKED, TRACKING_INVALID};
 	const struct reach_input *input = reaching->input;
+	struct packet_space *space = &reaching->out->space;
 	struct traverse_input way = {
-		.ruleset = input->ruleset, .in = in, .tracking = tracking, .places = &reaching->out->places,
-		.arriving = reaching->arriving, .scope = TRAVERSE_ALL, .nat_first = input->nat_first, .visitor = visitor,
+		.ruleset = input->ruleset, .in = in, .places = &reaching->out->places, .scope = TRAVERSE_ALL,
+		.nat_first = input->nat_first, .visitor = visitor,
 	};
 
-	traverse(out, &reaching->out->space, &way);
-}
+	*out = (struct journey){0};
+	for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
+		struct journey journey;
 
-/* Both ways of being new, as one. What gets in untracked was never translated. */
-static void join_journeys(struct packet_space *space, struct journey *out, const struct journey *other)
-{
-	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
-		out->accepted[passage] = packets_or(space, out->accepted[passage], other->accepted[passage]);
-		out->dropped[passage] = packets_or(space, out->dropped[passage], other->dropped[passage]);
+		way.tracking = states[i];
+		way.arriving = reaching->arriving;
+		if (way.tracking == TRACKING_INVALID)
+			way.arriving = packets_and(space, way.arriving, traverse_never_new(space));
+		traverse(&journey, space, &way);
+		journey_join(space, out, &journey);
 	}
-	out->gave_up |= other->gave_up;
 }
 
 /* The group of the interfaces by which just the same gets in, if there is one. */
@@ -161,8 +163,7 @@ static void draw_map(struct reaching *reaching, const char *in, const struct jou
 	struct journey again;
 
 	chain_map_init(map, reaching->input->ruleset, reaching->arena);
-	send_through(reaching, &again, in, TRACKING_NEW, &visitor);
-	send_through(reaching, &again, in, TRACKING_UNTRACKED, &visitor);
+	send_through(reaching, &again, in, &visitor);
 	chain_map_finish(map);
 	reaching->out->map_outs = DIAGRAM_NONE;
 	for (int passage = 0; passage < PASSAGE_COUNT; passage++)
@@ -185,20 +186,17 @@ static void collect_blurs(struct reaching *reaching, struct blurs *blurs, const 
 	struct visitor visitor = blurs_visitor(blurs, &reaching->out->space);
 	struct journey journey;
 
-	send_through(reaching, &journey, in, TRACKING_NEW, &visitor);
-	send_through(reaching, &journey, in, TRACKING_UNTRACKED, &visitor);
+	send_through(reaching, &journey, in, &visitor);
 }
 
 /* False once nothing can be concluded. */
 static bool add_interface(struct reaching *reaching, const char *in)
 {
 	struct packet_space *space = &reaching->out->space;
-	struct journey journey, untracked;
 	struct reach_interfaces *group;
+	struct journey journey;
 
-	send_through(reaching, &journey, in, TRACKING_NEW, NULL);
-	send_through(reaching, &untracked, in, TRACKING_UNTRACKED, NULL);
-	join_journeys(space, &journey, &untracked);
+	send_through(reaching, &journey, in, NULL);
 	if (reaching->input->wants_map && !reaching->seen.len)
 		draw_map(reaching, in, &journey);
 	if (journey.gave_up || packet_space_gave_up(space))

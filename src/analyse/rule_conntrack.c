@@ -86,6 +86,54 @@ void demand_state(struct reading *reading, const struct option *option)
 		demand_truth(reading, option->negated);
 }
 
+/* ---- ports of a connection that have no ports in a header ---- */
+
+#define NUMBER_GRE 47
+
+/* nf_conntrack_l4proto() of net/netfilter/nf_conntrack_proto.c: those whose tuples hold ports. */
+static const uint8_t with_ports[] = {6, 17, 33, 132, 136};
+
+static uint32_t of_protocol(struct packet_space *space, uint8_t protocol)
+{
+	return packets_range(space, FIELD_PROTOCOL, protocol, protocol);
+}
+
+static bool holds_zero(const struct port_list *ports)
+{
+	vec_each(range, &ports->ranges)
+		if (range->lo == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Of ICMP the tuple holds type and code in the place of the destination's port and a number that the sender chooses in that of
+ * the source's; of what has no ports it holds zeros, and of GRE a key that may be one (icmp_pkt_to_tuple(), gre_pkt_to_tuple(),
+ * nf_ct_get_tuple()).
+ */
+static void demand_original_port(struct reading *reading, enum field field, const struct option *option)
+{
+	struct packet_space *space = reading->space;
+	const struct port_list *ports = &option->value.ports;
+	uint32_t icmp = of_protocol(space, space->family == FAMILY_IPV4 ? 1 : 58), gre = of_protocol(space, NUMBER_GRE);
+	uint32_t in_header = DIAGRAM_NONE, wanted = DIAGRAM_NONE, open = field == FIELD_SPORT ? packets_or(space, icmp, gre) : gre;
+
+	for (size_t i = 0; i < sizeof with_ports / sizeof *with_ports; i++)
+		in_header = packets_or(space, in_header, of_protocol(space, with_ports[i]));
+	vec_each(range, &ports->ranges) {
+		uint32_t of_icmp = packets_and(space, icmp, packets_range(space, FIELD_ICMP, range->lo, range->hi));
+
+		wanted = packets_or(space, wanted, packets_and(space, in_header, packets_range(space, field, range->lo, range->hi)));
+		if (field == FIELD_DPORT)
+			wanted = packets_or(space, wanted, of_icmp);
+	}
+	if (holds_zero(ports))
+		wanted = packets_or(space, wanted, packets_minus(space, space->all, packets_or(space, in_header, icmp)));
+	if (packets_and(space, reading->matched.packets, open) != DIAGRAM_NONE)
+		demand_unknown(reading);
+	demand(reading, option->negated ? packets_minus(space, wanted, open) : packets_or(space, wanted, open), option->negated);
+}
+
 /* How the connection began: the packet itself tells only if it begins one. */
 static void demand_origin(struct reading *reading, const struct option *option)
 {
@@ -111,10 +159,10 @@ static void demand_origin(struct reading *reading, const struct option *option)
 		demand_network(reading, FIELD_DST, &value->network.addr, &value->network.mask, option->negated);
 		return;
 	case OPTION_CONNTRACK_CTORIGSRCPORT:
-		demand_ports(reading, FIELD_SPORT, option);
+		demand_original_port(reading, FIELD_SPORT, option);
 		return;
 	case OPTION_CONNTRACK_CTORIGDSTPORT:
-		demand_ports(reading, FIELD_DPORT, option);
+		demand_original_port(reading, FIELD_DPORT, option);
 		return;
 	case OPTION_CONNTRACK_CTDIR:
 		demand_truth(reading, value->number == 0);

@@ -58,7 +58,7 @@ static uint32_t port_list_packets(struct reading *reading, enum field field, con
 	return packets;
 }
 
-void demand_ports(struct reading *reading, enum field field, const struct option *option)
+static void demand_ports(struct reading *reading, enum field field, const struct option *option)
 {
 	demand(reading, port_list_packets(reading, field, &option->value.ports), option->negated);
 }
@@ -166,20 +166,21 @@ static uint32_t types_ipv4(struct reading *reading, struct type_view view, uint6
 
 /*
  * addrtype_mt6() of the kernel's xt_addrtype.c: MULTICAST, UNICAST and UNSPEC each have to hold, of LOCAL and ANYCAST
- * either; types that IPv6 does not have ask for nothing.
+ * either; types that IPv6 does not have ask for nothing. UNSPEC is `::` alone, which is no UNICAST: __ipv6_addr_type().
  */
 static uint32_t types_ipv6(struct reading *reading, struct type_view view, uint64_t bits)
 {
 	const uint64_t routed = bits & (BIT(ADDRTYPE_LOCAL) | BIT(ADDRTYPE_ANYCAST));
 	struct packet_space *space = reading->space;
 	uint32_t packets = DIAGRAM_ALL, multicast = type_packets(reading, view, TYPE_MULTICAST);
+	uint32_t nobody = packets_range(space, view.field, 0, 0);
 
 	if (bits & BIT(ADDRTYPE_MULTICAST))
 		packets = packets_and(space, packets, multicast);
 	if (bits & BIT(ADDRTYPE_UNICAST))
-		packets = packets_minus(space, packets, multicast);
+		packets = packets_minus(space, packets, packets_or(space, multicast, nobody));
 	if (bits & BIT(ADDRTYPE_UNSPEC))
-		packets = DIAGRAM_NONE;
+		packets = packets_and(space, packets, nobody);
 	if (routed)
 		packets = packets_and(space, packets, types_ipv4(reading, view, routed));
 	return packets;

@@ -25,7 +25,6 @@ void demand_truth(struct reading *reading, bool truth);
 void demand_unknown(struct reading *reading);
 void demand_network(struct reading *reading, enum field field, const struct addr *addr, const struct addr *mask,
 		    bool negated);
-void demand_ports(struct reading *reading, enum field field, const struct option *option);
 
 /* ---- rule_conntrack.c: what connection tracking knows of a packet ---- */
 

@@ -156,6 +156,7 @@ static enum truth match_mark(struct walk *walk, const struct match *match)
 {
 	enum truth truth = TRUTH_YES;
 
+	walk_assume(walk, "the packet arrives without a mark");
 	vec_each(option, &match->options)
 		truth = truth_and(truth, match_mark_value(&walk->mark, option));
 	return truth;

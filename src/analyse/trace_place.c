@@ -324,6 +324,8 @@ static const char *find_way(struct walk *walk)
 
 	if (is_as_sent(walk) && walk->original.place == PLACE_FORWARDED)
 		return walk->original.via;
+	if (walk->input->host->has_rules)
+		return NULL;
 	route = bounds_are_single(destination) ? host_route(walk->input->host, &destination->lo) : NULL;
 	return route ? route->interface : NULL;
 }
@@ -333,7 +335,7 @@ static bool has_no_route(const struct walk *walk)
 	const struct addr_bounds *destination = &walk->packet.destination;
 	const struct host_route *route;
 
-	if (!walk->input->host->has_routes || !bounds_are_single(destination) ||
+	if (!walk->input->host->has_routes || walk->input->host->has_rules || !bounds_are_single(destination) ||
 	    (is_as_sent(walk) && walk->original.place == PLACE_FORWARDED))
 		return false;
 	route = host_route(walk->input->host, &destination->lo);
@@ -371,6 +373,17 @@ static bool route_either_way(struct walk *walk)
 	return true;
 }
 
+/* More rules of routing than the usual ones may find it in any table, also in one where it is for this host. */
+static bool route_by_rules(struct walk *walk)
+{
+	bool is_said = is_as_sent(walk) && walk->original.place == PLACE_FORWARDED;
+
+	if (is_said || !suppose(walk, "whether the host's rules of routing (ip-rule) deliver it here"))
+		return route_forward(walk);
+	route_local(walk, "for this host, as its rules of routing say");
+	return true;
+}
+
 bool walk_route(struct walk *walk)
 {
 	const struct addr *addr = &walk->packet.destination.lo;
@@ -399,5 +412,5 @@ bool walk_route(struct walk *walk)
 	case AT_ELSEWHERE:
 		break;
 	}
-	return route_forward(walk);
+	return host_rules_may_deliver(walk->input->host) ? route_by_rules(walk) : route_forward(walk);
 }

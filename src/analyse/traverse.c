@@ -10,6 +10,7 @@
 #define FLAG_ACK 0x10u
 #define OPENING_FLAGS (FLAG_FIN | FLAG_SYN | FLAG_RST | FLAG_ACK)
 
+#define NUMBER_ICMP 1
 #define NUMBER_TCP 6
 #define NUMBER_ICMPV6 58
 
@@ -34,13 +35,45 @@ static const struct {
 	{135, true}, {136, true}, {143, true}, {151, false}, {152, false},
 };
 
+/*
+ * Types that begin something: valid_new of nf_conntrack_proto_icmp.c and nf_conntrack_proto_icmpv6.c. All others are INVALID by
+ * themselves, and RELATED or ESTABLISHED where they belong to a connection.
+ */
+static const uint8_t beginning_icmp[] = {8, 13, 15, 17}, beginning_icmpv6[] = {128, 139};
+
+struct icmp_types {
+	uint8_t protocol;
+	const uint8_t *types;
+	size_t count;
+};
+
+static struct icmp_types beginning_types(enum family family)
+{
+	if (family == FAMILY_IPV4)
+		return (struct icmp_types){NUMBER_ICMP, beginning_icmp, sizeof beginning_icmp};
+	return (struct icmp_types){NUMBER_ICMPV6, beginning_icmpv6, sizeof beginning_icmpv6};
+}
+
+static void mention_icmp_type(struct packet_space *space, uint8_t type)
+{
+	packet_space_mention(space, FIELD_ICMP, (addr_number)type << 8, (addr_number)type << 8 | 0xff);
+}
+
+static uint32_t of_icmp_type(struct packet_space *space, uint8_t type)
+{
+	return packets_range(space, FIELD_ICMP, (addr_number)type << 8, (addr_number)type << 8 | 0xff);
+}
+
 void traverse_mention(struct packet_space *space)
 {
+	struct icmp_types beginning = beginning_types(space->family);
+
 	packet_space_mention(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP);
-	packet_space_mention(space, FIELD_PROTOCOL, NUMBER_ICMPV6, NUMBER_ICMPV6);
-	for (size_t i = 0; i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
-		packet_space_mention(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i].type << 8,
-				     (addr_number)untracked_icmpv6[i].type << 8 | 0xff);
+	packet_space_mention(space, FIELD_PROTOCOL, beginning.protocol, beginning.protocol);
+	for (size_t i = 0; i < beginning.count; i++)
+		mention_icmp_type(space, beginning.types[i]);
+	for (size_t i = 0; space->family == FAMILY_IPV6 && i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
+		mention_icmp_type(space, untracked_icmpv6[i].type);
 }
 
 /* ip6_rcv_core() of net/ipv6/ip6_input.c drops these before any rule sees them, unless they come by the loopback. */
@@ -60,7 +93,11 @@ uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t 
 	return packets_minus(space, packets, packets_range(space, FIELD_DST, own, own));
 }
 
-/* Marks belong to the host, and those of connections are zero until some rule sets them. */
+/*
+ * Marks belong to the host, and those of connections are zero until some rule sets them. What a tunnel has unpacked may keep that of
+ * its outer packet (skb_scrub_packet() of net/core/skbuff.c clears it only between network namespaces; WireGuard always does):
+ * who concludes something from this says so.
+ */
 uint32_t traverse_arriving(struct packet_space *space, const struct places *places)
 {
 	uint32_t marked = packets_and(space, packets_masked(space, FIELD_MARK, UINT32_MAX, 0),
@@ -152,10 +189,18 @@ static uint32_t never_tracked(struct packet_space *space, bool by_all)
 		return packets;
 	for (size_t i = 0; i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
 		if (untracked_icmpv6[i].always || !by_all)
-			packets = packets_or(space, packets,
-					     packets_range(space, FIELD_ICMP, (addr_number)untracked_icmpv6[i].type << 8,
-							   (addr_number)untracked_icmpv6[i].type << 8 | 0xff));
+			packets = packets_or(space, packets, of_icmp_type(space, untracked_icmpv6[i].type));
 	return packets_and(space, packets, packets_range(space, FIELD_PROTOCOL, NUMBER_ICMPV6, NUMBER_ICMPV6));
+}
+
+uint32_t traverse_never_new(struct packet_space *space)
+{
+	struct icmp_types beginning = beginning_types(space->family);
+	uint32_t packets = packets_range(space, FIELD_PROTOCOL, beginning.protocol, beginning.protocol);
+
+	for (size_t i = 0; i < beginning.count; i++)
+		packets = packets_minus(space, packets, of_icmp_type(space, beginning.types[i]));
+	return packets_minus(space, packets, never_tracked(space, false));
 }
 
 /* tcp_new() of nf_conntrack_proto_tcp.c: a SYN begins a connection, and an ACK takes up one that was not seen to begin. */
@@ -164,8 +209,9 @@ static uint32_t cannot_begin(struct packet_space *space)
 	uint32_t syn = packets_masked(space, FIELD_FLAGS, OPENING_FLAGS, FLAG_SYN);
 	uint32_t ack = packets_masked(space, FIELD_FLAGS, OPENING_FLAGS, FLAG_ACK);
 
-	return packets_minus(space, packets_range(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP),
-			     packets_or(space, syn, ack));
+	uint32_t tcp = packets_range(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP);
+
+	return packets_or(space, traverse_never_new(space), packets_minus(space, tcp, packets_or(space, syn, ack)));
 }
 
 /* Of what has passed raw, the packets of the state. */
@@ -232,4 +278,16 @@ uint32_t journey_anyhow(struct packet_space *space, const uint32_t packets[PASSA
 uint32_t journey_certain(struct packet_space *space, const struct journey *journey, enum passage passage)
 {
 	return packets_minus(space, journey->accepted[passage], journey_anyhow(space, journey->dropped, passage));
+}
+
+void journey_join(struct packet_space *space, struct journey *out, const struct journey *other)
+{
+	for (int passage = 0; passage < PASSAGE_COUNT; passage++) {
+		add_to(space, &out->accepted[passage], other->accepted[passage]);
+		add_to(space, &out->dropped[passage], other->dropped[passage]);
+	}
+	vec_each(event, &other->events.items)
+		vec_push(space->arena, &out->events.items, *event);
+	out->steps += other->steps;
+	out->gave_up |= other->gave_up;
 }

@@ -134,6 +134,8 @@ static void add_fate(struct strbuf *text, struct packet_space *space, const stru
 	}
 	if (out != OUT_HOST)
 		strbuf_addf(text, ", leaving by %s", space->outs.data[out]);
+	else if (witness->passage == PASSAGE_AS_SENT && witness->sample.values[FIELD_TYPE] == TYPE_UNICAST)
+		strbuf_adds(text, ", delivered to it by rules of routing");
 	strbuf_addc(text, ')');
 }
 

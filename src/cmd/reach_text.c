@@ -298,13 +298,14 @@ static void assume_routes(struct reach_sentences *out, const struct reach_report
 
 void reach_assumptions(struct reach_sentences *out, const struct reach_report *report)
 {
-	bool addresses = true, routes = true;
+	bool addresses = true, routes = true, marks = false;
 
 	*out = (struct reach_sentences){0};
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		if (report->families[f]) {
 			addresses &= report->families[f]->reach.places.addresses_known;
 			routes &= report->families[f]->reach.places.routes_known;
+			marks |= packet_space_asks_for_marks(&report->families[f]->reach.space);
 		}
 	if (!addresses)
 		vec_push(report->arena, &out->items,
@@ -313,6 +314,9 @@ void reach_assumptions(struct reach_sentences *out, const struct reach_report *r
 		vec_push(report->arena, &out->items,
 			 "what is forwarded may leave by any interface: not all routes are known (--host)");
 	assume_routes(out, report);
+	if (marks)
+		vec_push(report->arena, &out->items,
+			 "packets arrive without a mark, which those from a tunnel of GRE, VXLAN or IPsec may have");
 	vec_push(report->arena, &out->items, "this host forwards");
 }
 

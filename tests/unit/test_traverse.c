@@ -44,7 +44,8 @@ static void add_match(struct strbuf *text, bool forward, bool tracked)
 		strbuf_addf(text, " -m connmark %s--mark 0x%x/0x3", one_of(2) ? "! " : "", random_below(4));
 	if (tracked && one_of(5))
 		strbuf_addf(text, " -m conntrack %s--ctstate DNAT", one_of(2) ? "! " : "");
-	if (tracked && one_of(5))
+	/* What it is of protocols without ports is not known of all. */
+	if (tracked && protocol && one_of(3))
 		strbuf_addf(text, " -m conntrack --ctorigdstport %u --ctdir ORIGINAL", 1 + random_below(3));
 }
 

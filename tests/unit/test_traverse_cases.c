@@ -8,7 +8,7 @@
 
 /* What the kernel does and one would not guess: each of these was seen with real packets first. */
 
-enum { TO_HOST, BY_ETH0 };
+enum { TO_HOST, BY_ETH0, FROM_NOBODY /* from :: to the host */ };
 enum outcome { ABSENT, ACCEPTED, DROPPED, EITHER }; /* ABSENT: the packet is in another state */
 
 struct situation {
@@ -51,7 +51,33 @@ static const char drop_many_hops[] =
 static const char drop_invalid[] =
 	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate INVALID -j DROP\nCOMMIT\n";
 
+static const char drop_nobody[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m addrtype --src-type UNSPEC -j DROP\nCOMMIT\n";
+static const char drop_unicast[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m addrtype --src-type UNICAST -j DROP\nCOMMIT\n";
+static const char drop_new[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -m conntrack --ctstate NEW -j DROP\nCOMMIT\n";
+static const char drop_port_2048[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p icmp -m conntrack --ctorigdstport 2048 -j DROP\nCOMMIT\n";
+static const char drop_port_0[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p esp -m conntrack --ctorigdstport 0 -j DROP\nCOMMIT\n";
+static const char drop_icmp_from_5[] =
+	"*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p icmp -m conntrack --ctorigsrcport 5 -j DROP\nCOMMIT\n";
+
 static const struct situation situations[] = {
+	{"UNSPEC is the source ::", FAMILY_IPV6, drop_nobody, TRACKING_NEW, 17, 0, 64, FROM_NOBODY, DROPPED},
+	{"and no other", FAMILY_IPV6, drop_nobody, TRACKING_NEW, 17, 0, 64, TO_HOST, ACCEPTED},
+	{":: is no unicast", FAMILY_IPV6, drop_unicast, TRACKING_NEW, 17, 0, 64, FROM_NOBODY, ACCEPTED},
+	{"what asks begins something", FAMILY_IPV4, drop_new, TRACKING_NEW, 1, 8 << 8, 64, TO_HOST, DROPPED},
+	{"an answer of ICMP does not", FAMILY_IPV4, drop_new, TRACKING_NEW, 1, 0, 64, TO_HOST, ABSENT},
+	{"nor does an error", FAMILY_IPV4, drop_new, TRACKING_NEW, 1, 3 << 8, 64, TO_HOST, ABSENT},
+	{"they are INVALID then", FAMILY_IPV4, drop_invalid, TRACKING_INVALID, 1, 3 << 8 | 4, 64, TO_HOST, DROPPED},
+	{"the same goes for ICMPv6", FAMILY_IPV6, drop_new, TRACKING_NEW, 58, 1 << 8, 64, TO_HOST, ABSENT},
+	{"where an echo begins something, too", FAMILY_IPV6, drop_new, TRACKING_NEW, 58, 128 << 8, 64, TO_HOST, DROPPED},
+	{"the port of ICMP is its type and code", FAMILY_IPV4, drop_port_2048, TRACKING_NEW, 1, 8 << 8, 64, TO_HOST, DROPPED},
+	{"of another type it is another", FAMILY_IPV4, drop_port_2048, TRACKING_NEW, 1, 13 << 8, 64, TO_HOST, ACCEPTED},
+	{"the other one is anything", FAMILY_IPV4, drop_icmp_from_5, TRACKING_NEW, 1, 8 << 8, 64, TO_HOST, EITHER},
+	{"what has no ports has 0", FAMILY_IPV4, drop_port_0, TRACKING_NEW, 50, 0, 64, TO_HOST, DROPPED},
 	{"what raw has taken out of tracking is not INVALID", FAMILY_IPV4, drop_invalid_in_raw, TRACKING_UNTRACKED, 17,
 	 0, 64, TO_HOST, ACCEPTED},
 	{"what raw has taken out of tracking is UNTRACKED at once", FAMILY_IPV4, drop_untracked_in_raw,
@@ -125,8 +151,8 @@ static uint32_t packet_of(struct stage *stage, const struct situation *situation
 {
 	struct sample sample = {.values = {
 		[FIELD_DST] = 0x0a000001,
-		[FIELD_SRC] = 0x0a000002,
-		[FIELD_TYPE] = situation->way == TO_HOST ? TYPE_LOCAL : TYPE_UNICAST,
+		[FIELD_SRC] = situation->way == FROM_NOBODY ? 0 : 0x0a000002,
+		[FIELD_TYPE] = situation->way == BY_ETH0 ? TYPE_UNICAST : TYPE_LOCAL,
 		[FIELD_PROTOCOL] = situation->protocol,
 		[FIELD_ICMP] = situation->icmp,
 		[FIELD_HOPS] = situation->hops,
@@ -134,7 +160,7 @@ static uint32_t packet_of(struct stage *stage, const struct situation *situation
 		[FIELD_SPORT] = 50000,
 		[FIELD_FLAGS] = 2,
 	}};
-	uint32_t way = situation->way == TO_HOST ? packets_to_host(&stage->space) : packets_out(&stage->space, "eth0");
+	uint32_t way = situation->way == BY_ETH0 ? packets_out(&stage->space, "eth0") : packets_to_host(&stage->space);
 
 	return packets_and(&stage->space,
 			   packets_forget(&stage->space, packets_like(&stage->space, &sample), FIELD_BIT(FIELD_OUT)), way);
