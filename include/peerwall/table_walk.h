@@ -63,6 +63,7 @@ struct table_walk {
 	uint32_t accepted, dropped;
 	uint32_t translated; /* by DNAT, as they are now */
 	uint32_t resourced;  /* by SNAT: they have another source, and are among the accepted */
+	uint32_t rewritten;  /* perhaps, to anything whatsoever, by a rule that nobody can foresee; nat's are among the translated */
 
 	/* Of raw. */
 	uint32_t doubted;    /* some rule may have taken hold of these, and led them elsewhere */

@@ -76,6 +76,20 @@ enum rule_effect rule_effect(const struct rule *rule)
 	BUG("target %d", (int)rule->target.kind);
 }
 
+bool rule_may_rewrite(const struct rule *rule)
+{
+	if (rule->opaque || rule->target.kind != TARGET_EXTENSION)
+		return rule->opaque;
+	switch (rule->target.extension.module) {
+	case MODULE_T_NFQUEUE:
+	case MODULE_T_QUEUE:
+	case MODULE_OPAQUE:
+		return true;
+	default:
+		return false;
+	}
+}
+
 const struct option *target_option(const struct rule *rule, enum option_id id)
 {
 	vec_each(option, &rule->target.extension.options)

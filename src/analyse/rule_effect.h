@@ -26,6 +26,9 @@ enum rule_effect {
 
 enum rule_effect rule_effect(const struct rule *rule);
 
+/* Of EFFECT_UNKNOWN: may the packet have another header behind it? So it is behind a queue to some program, and behind DNPT. */
+bool rule_may_rewrite(const struct rule *rule);
+
 /* The option of the rule's target, or NULL. */
 const struct option *target_option(const struct rule *rule, enum option_id id);
 

@@ -150,6 +150,8 @@ static uint32_t take_unknown(struct table_walk *walk, const struct chain *chain,
 		take_snat(walk, chain, rule, packets, false);
 	else if (walk->table == TABLE_NAT)
 		take_dnat(walk, chain, rule, packets, false);
+	else if (rule_may_rewrite(rule))
+		walk->rewritten = packets_or(walk->space, walk->rewritten, packets);
 	take_accept(walk, chain, rule, packets, false);
 	take_drop(walk, chain, rule, packets, false);
 	return packets_forget_marks(walk->space, packets);
@@ -370,7 +372,7 @@ void table_walk_pass(struct table_walk *walk, enum table_id table, enum hook hoo
 	const struct chain *chain = table_find_chain(&walk->ruleset->tables[table], hook_names[hook], strlen(hook_names[hook]));
 	uint32_t rest;
 
-	walk->accepted = walk->dropped = walk->translated = walk->resourced = DIAGRAM_NONE;
+	walk->accepted = walk->dropped = walk->translated = walk->resourced = walk->rewritten = DIAGRAM_NONE;
 	if (!chain || packets == DIAGRAM_NONE) {
 		walk->accepted = packets;
 		return;

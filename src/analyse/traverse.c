@@ -19,6 +19,7 @@ struct way_through {
 	const struct traverse_input *input;
 	struct journey *journey;
 	struct table_walk walk;
+	uint32_t rewritten; /* perhaps, before they were routed: as sent */
 };
 
 /* ---- what can arrive ---- */
@@ -178,6 +179,15 @@ static void pass_on(struct way_through *way, uint32_t packets, enum passage pass
 	way->journey->accepted[passage] = packets_forget_marks(space, through);
 }
 
+/* Wherever it leads, and whether it gets through, is for that rule to say. */
+static void end_rewritten(struct way_through *way)
+{
+	uint32_t packets = packets_forget_marks(way->space, way->rewritten);
+
+	add_to(way->space, &way->journey->accepted[PASSAGE_AS_SENT], packets);
+	add_to(way->space, &way->journey->dropped[PASSAGE_AS_SENT], packets);
+}
+
 /* ---- the way ---- */
 
 /* By every kernel, or by some. */
@@ -259,11 +269,14 @@ void traverse(struct journey *out, struct packet_space *space, const struct trav
 	else
 		way.walk.vantage.untracked = packets;
 	packets = of_state(&way, packets);
+	way.rewritten = of_state(&way, way.walk.rewritten);
 	way.walk.vantage.before_tracking = false;
 	packets = pass_table(&way, TABLE_MANGLE, HOOK_PREROUTING, packets);
+	add_to(space, &way.rewritten, way.walk.rewritten);
 	made = pass_nat(&way, &packets);
 	pass_on(&way, packets, PASSAGE_AS_SENT);
 	pass_on(&way, made, PASSAGE_TRANSLATED);
+	end_rewritten(&way);
 	out->steps = way.walk.steps;
 	out->gave_up = way.walk.gave_up;
 }
