@@ -65,6 +65,16 @@ static uint32_t of_icmp_type(struct packet_space *space, uint8_t type)
 	return packets_range(space, FIELD_ICMP, (addr_number)type << 8, (addr_number)type << 8 | 0xff);
 }
 
+/* Multicasts of which nobody else may be a member: of scope 0, which is reserved, and of this interface alone (RFC 4291, 2.7). */
+#define MULTICAST_FLAGS 16
+
+static struct addr_range multicasts_within(unsigned flags)
+{
+	struct prefix prefix = {{FAMILY_IPV6, {0xff, (uint8_t)(flags << 4)}}, 15};
+
+	return prefix_to_range(&prefix);
+}
+
 void traverse_mention(struct packet_space *space)
 {
 	struct icmp_types beginning = beginning_types(space->family);
@@ -73,6 +83,11 @@ void traverse_mention(struct packet_space *space)
 	packet_space_mention(space, FIELD_PROTOCOL, beginning.protocol, beginning.protocol);
 	for (size_t i = 0; i < beginning.count; i++)
 		mention_icmp_type(space, beginning.types[i]);
+	for (unsigned flags = 0; space->family == FAMILY_IPV6 && flags < MULTICAST_FLAGS; flags++) {
+		struct addr_range range = multicasts_within(flags);
+
+		packet_space_mention(space, FIELD_DST, range.lo, range.hi);
+	}
 	for (size_t i = 0; space->family == FAMILY_IPV6 && i < sizeof untracked_icmpv6 / sizeof *untracked_icmpv6; i++)
 		mention_icmp_type(space, untracked_icmpv6[i].type);
 }
@@ -90,6 +105,10 @@ uint32_t traverse_entering(struct packet_space *space, const char *in, uint32_t 
 	packets = packets_minus(space, packets, packets_range(space, FIELD_SRC, range.lo, range.hi));
 	if (strcmp(in, "lo") == 0)
 		return packets;
+	for (unsigned flags = 0; flags < MULTICAST_FLAGS; flags++) {
+		range = multicasts_within(flags);
+		packets = packets_minus(space, packets, packets_range(space, FIELD_DST, range.lo, range.hi));
+	}
 	packets = packets_minus(space, packets, packets_range(space, FIELD_SRC, own, own));
 	return packets_minus(space, packets, packets_range(space, FIELD_DST, own, own));
 }

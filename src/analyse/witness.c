@@ -42,6 +42,20 @@ static uint32_t to_nowhere(struct packet_space *space)
 	return packets_range(space, FIELD_DST, 0, ((addr_number)1 << 24) - 1);
 }
 
+/* To addresses that are of the type that the packet has, whatever the kernel's version; where nobody knows any, all. */
+static uint32_t surely_of_type(struct packet_space *space, const struct places *places)
+{
+	uint32_t packets = DIAGRAM_NONE;
+
+	if (!places->addresses_known)
+		return DIAGRAM_ALL;
+	for (int type = 0; type < TYPE_COUNT; type++)
+		packets = packets_or(space, packets,
+				     packets_and(space, places_certain(space, places, FIELD_DST, (enum destination_type)type),
+						 packets_of_type(space, (enum destination_type)type)));
+	return packets;
+}
+
 struct witness witness_find(struct packet_space *space, const struct places *places, uint32_t packets, const char *in,
 			    enum tracking tracking, enum passage passage)
 {
@@ -51,6 +65,7 @@ struct witness witness_find(struct packet_space *space, const struct places *pla
 	const uint32_t preferred[] = {
 		packets_range(space, FIELD_PROTOCOL, NUMBER_TCP, NUMBER_TCP),
 		packets_of_type(space, TYPE_LOCAL),
+		surely_of_type(space, places),
 		passage == PASSAGE_TRANSLATED ? packets_minus(space, anywhere, packets_out(space, in)) : DIAGRAM_ALL,
 		packets_masked(space, FIELD_FLAGS, UINT32_MAX, FLAGS_SYN),
 		packets_range(space, FIELD_SPORT, EPHEMERAL_LO, EPHEMERAL_HI),

@@ -54,6 +54,10 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 		say_not_proved(diags, family, "both backends hold rules");
 		return false;
 	}
+	if (input->installed && !snapshot) {
+		say_not_proved(diags, family, "no snapshot holds its rules");
+		return true;
+	}
 	vec_each(policy, &input->policies)
 		vec_push(arena, &proof.policies.items, *policy);
 	if (snapshot)
@@ -61,7 +65,7 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 	none = arena_alloc(arena, sizeof *none);
 	ruleset_init(none, family, arena);
 	proof.as_they_are = input->installed;
-	if (proof.as_they_are && snapshot)
+	if (proof.as_they_are)
 		*applied = *snapshot->ruleset;
 	else
 		apply_in_memory(applied, snapshot ? snapshot->ruleset : none, units, arena);
