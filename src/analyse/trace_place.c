@@ -342,6 +342,21 @@ static bool has_no_route(const struct walk *walk)
 	return !route || route->kind == ROUTE_REFUSING;
 }
 
+/* ip6_forward() looks at sources only of what leaves by another interface than it came by. */
+static bool is_of_this_link(const struct addr *source)
+{
+	return is_link_local(source) || (source->family == FAMILY_IPV6 && is_any(source));
+}
+
+static bool goes_back(struct walk *walk)
+{
+	const char *way = find_way(walk);
+
+	if (way)
+		return strcmp(way, walk->packet.in) == 0;
+	return suppose(walk, "whether it leaves by the interface by which it came: to other links such a source is not forwarded");
+}
+
 /* ip_forward() and ip6_forward() come before FORWARD: the hop limit is counted down there. */
 static bool route_forward(struct walk *walk)
 {
@@ -349,7 +364,9 @@ static bool route_forward(struct walk *walk)
 
 	if (has_no_route(walk))
 		return refuse(walk, "refused: there is no route to the destination");
-	if (is_link_local(&walk->packet.source.lo) || is_link_local(&walk->packet.destination.lo))
+	if (is_of_this_link(&walk->packet.source.lo) && !goes_back(walk))
+		return refuse(walk, "refused: such a source is not forwarded to other links");
+	if (is_link_local(&walk->packet.destination.lo))
 		return refuse(walk, "refused: link-local addresses are not forwarded");
 	if (walk->packet.has_ttl && walk->packet.ttl <= 1)
 		return refuse(walk, "refused: the hop limit is used up");

@@ -67,7 +67,7 @@ static bool odd_once_in(unsigned of)
 static const char *source_address(void)
 {
 	return random_of(EACH(WORDS("10.1.1.4", "10.1.1.7", "10.1.1.200", "172.18.0.2", "203.0.113.9"),
-			      WORDS("fd00:1::4", "fd00:1::7", "fd00:1::200", "fd00:18::2", "2001:db8:9::9")));
+			      WORDS("fd00:1::4", "fd00:1::7", "fd00:1::200", "fd00:18::2", "2001:db8:9::9", "::", "fe80::4")));
 }
 
 /* Of the host, of others, broadcast, multicast, anycast, of no route. */
@@ -214,7 +214,7 @@ static void match_addrtype(void)
 
 	strbuf_adds(making.out, " -m addrtype");
 	if (odd_once_in(5))
-		strbuf_addf(making.out, " %s--src-type %s", negation(), address_types());
+		strbuf_addf(making.out, " %s--src-type %s", negation(), random_once_in(3) ? "UNSPEC" : address_types());
 	strbuf_addf(making.out, " %s--dst-type %s", negation(), address_types());
 	if (before && odd_once_in(5))
 		strbuf_adds(making.out, " --limit-iface-in");
