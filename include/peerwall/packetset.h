@@ -46,6 +46,10 @@ enum field {
 
 #define FIELD_BIT(field) (1u << (field))
 #define FIELDS_ALL (FIELD_BIT(FIELD_COUNT) - 1)
+/* What a packet is about, whoever sends it to whom; decided last. */
+#define FIELDS_SERVICE                                                                                           \
+	(FIELD_BIT(FIELD_PROTOCOL) | FIELD_BIT(FIELD_DPORT) | FIELD_BIT(FIELD_NEW_DPORT) | FIELD_BIT(FIELD_SPORT) | \
+	 FIELD_BIT(FIELD_ICMP) | FIELD_BIT(FIELD_FLAGS) | FIELD_BIT(FIELD_HOPS))
 /* Where a packet goes: without these, it is as it was sent. */
 #define FIELDS_WAY (FIELD_BIT(FIELD_OUT) | FIELD_BIT(FIELD_NEW_DST) | FIELD_BIT(FIELD_NEW_DPORT))
 
@@ -130,6 +134,8 @@ uint32_t packets_masked(struct packet_space *space, enum field field, uint32_t m
 uint32_t packets_out(struct packet_space *space, const char *name);
 /* The name of the interface by which all of them leave, if it shows at first sight; or NULL. */
 const char *packets_sole_out(const struct packet_space *space, uint32_t a);
+/* Some but not all packets, told from the others by FIELDS_SERVICE alone? */
+bool packets_are_of_services(const struct packet_space *space, uint32_t a);
 /* What was sent and what it was made into are in the same piece. */
 uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made);
 /* mark = (mark & ~mask) ^ value; FIELD_MARK or FIELD_CONNMARK. */

@@ -225,6 +225,13 @@ const char *packets_sole_out(const struct packet_space *space, uint32_t a)
 	return decided == atoms->bits && number != OUT_HOST ? space->outs.data[number] : NULL;
 }
 
+bool packets_are_of_services(const struct packet_space *space, uint32_t a)
+{
+	const struct field_atoms *first = &space->fields[FIELD_PROTOCOL];
+
+	return a > DIAGRAM_ALL && first->bits && space->diagrams.nodes[a].variable >= first->variables[0];
+}
+
 uint32_t packets_untouched(struct packet_space *space, enum field sent, enum field made)
 {
 	const struct field_atoms *a = &space->fields[sent], *b = &space->fields[made];

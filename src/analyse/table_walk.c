@@ -246,14 +246,47 @@ static struct onward take_rule(struct table_walk *walk, const struct chain *chai
 struct queue {
 	uint32_t start, taken;
 	unsigned misses; /* rules since, that took hold of nothing */
+
+	/* Of `start`, for rules that ask for services alone. */
+	unsigned asked;   /* by how many */
+	bool told_apart;
+	uint32_t whole;   /* it, with every service */
+	uint32_t lacking; /* services that some of it do not have */
 };
 
 #define FIRST_MISSES 16
+#define FIRST_ASKED 16
+
+static void set_start(struct queue *queue, uint32_t start)
+{
+	queue->told_apart = queue->told_apart && queue->start == start;
+	queue->start = start;
+}
 
 static void settle(struct packet_space *space, struct queue *queue)
 {
-	queue->start = packets_minus(space, queue->start, queue->taken);
+	set_start(queue, packets_minus(space, queue->start, queue->taken));
 	queue->taken = DIAGRAM_NONE;
+}
+
+static void tell_apart(struct packet_space *space, struct queue *queue)
+{
+	queue->whole = packets_forget(space, queue->start, FIELDS_SERVICE);
+	queue->lacking = packets_project(space, packets_minus(space, queue->whole, queue->start), FIELDS_SERVICE);
+	queue->told_apart = true;
+}
+
+/*
+ * What is left may lack this service at one address and that at another, for thousands of them. A rule for a service that none of
+ * them lacks, at whatever address, need not look at each.
+ */
+static uint32_t take_hold(struct packet_space *space, struct queue *queue, uint32_t fresh)
+{
+	if (!packets_are_of_services(space, fresh) || queue->asked++ < FIRST_ASKED)
+		return packets_and(space, queue->start, fresh);
+	if (!queue->told_apart)
+		tell_apart(space, queue);
+	return packets_and(space, packets_and(space, queue->lacking, fresh) == DIAGRAM_NONE ? queue->whole : queue->start, fresh);
 }
 
 static void visit(struct table_walk *walk, const struct chain *chain, const struct rule *rule, const struct queue *queue,
@@ -278,7 +311,7 @@ static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, co
 	struct packet_space *space = walk->space;
 	struct matched matched = rule_packets(space, rule, &walk->vantage);
 	uint32_t fresh = packets_minus(space, matched.packets, queue->taken);
-	uint32_t hit = packets_and(space, queue->start, fresh);
+	uint32_t hit = take_hold(space, queue, fresh);
 	struct onward onward;
 
 	visit(walk, chain, rule, queue, hit, matched);
@@ -297,7 +330,7 @@ static uint32_t pass_rule(struct table_walk *walk, const struct chain *chain, co
 		queue->taken = packets_or(space, queue->taken, fresh);
 	if (onward.on != DIAGRAM_NONE) {
 		settle(space, queue);
-		queue->start = packets_or(space, queue->start, onward.on);
+		set_start(queue, packets_or(space, queue->start, onward.on));
 	}
 	return onward.back;
 }

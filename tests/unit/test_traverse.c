@@ -83,8 +83,17 @@ static void add_rule(struct strbuf *text, const char *chain, char after, bool fo
 	strbuf_addc(text, '\n');
 }
 
+/* Behind many rules for services, others are looked at by another way. Nobody sends to that port. */
+static void add_services(struct strbuf *text, const char *chain)
+{
+	for (unsigned count = 20; count; count--)
+		strbuf_addf(text, "-A %s -p udp -m udp --dport 9 -j DROP\n", chain);
+}
+
 static void add_rules(struct strbuf *text, const char *chain, char after, bool forward, bool mangle)
 {
+	if (one_of(4))
+		add_services(text, chain);
 	for (unsigned count = random_below(5); count; count--)
 		add_rule(text, chain, after, forward, mangle);
 }
