@@ -3,6 +3,7 @@
 #include "survey.h"
 
 #include <peerwall/generation.h>
+#include <peerwall/nft_native.h>
 
 #include <errno.h>
 #include <string.h>
@@ -113,6 +114,23 @@ static void warn_of_other_backend(struct live *live, const struct holding holdin
 				    backend_name(other), family_name((enum family)f), holdings[other][f].summary);
 }
 
+/* More than these are not named. */
+#define NATIVE_SHOWN 4
+
+static void tell_of_native_tables(struct live *live)
+{
+	struct nft_native_tables tables;
+
+	if (nft_native_list(&tables, live->arena) != 0 || !tables.items.len)
+		return;
+	strbuf_adds(&live->notes, "nftables has rules of its own, which are not looked at (nft list ruleset): table ");
+	for (size_t i = 0; i < tables.items.len && i < NATIVE_SHOWN; i++)
+		strbuf_addf(&live->notes, "%s%s", i ? ", " : "", tables.items.data[i]);
+	if (tables.items.len > NATIVE_SHOWN)
+		strbuf_addf(&live->notes, " and %zu more", tables.items.len - NATIVE_SHOWN);
+	strbuf_addc(&live->notes, '\n');
+}
+
 static bool find_backend(struct live *live, enum live_purpose purpose)
 {
 	struct reading readings[BACKEND_COUNT][FAMILY_COUNT];
@@ -132,8 +150,10 @@ static bool find_backend(struct live *live, enum live_purpose purpose)
 	live->tools = toolbox.tools[live->backend];
 	if (!check_tools(live, purpose))
 		return false;
-	if (loads)
+	if (loads) {
 		warn_of_other_backend(live, (const struct holding(*)[FAMILY_COUNT])holdings);
+		tell_of_native_tables(live);
+	}
 	for (int f = 0; f < FAMILY_COUNT; f++) {
 		if (!live->has_family[f]) {
 			ruleset_init(&live->rules[f], (enum family)f, live->arena);
