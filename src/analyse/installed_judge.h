@@ -8,13 +8,22 @@
 
 #include <peerwall/diag.h>
 
-#define BLAMED_MAX 4
+/* Of those that share the blame for a rule, so many are weighed. */
+#define WEIGHED_MAX 32
 
 /* A rule that takes packets away from another. */
 struct blamed {
 	const struct chain *chain;
 	const struct rule *rule; /* NULL: the policy */
-	bool whole;              /* all of them */
+	double of_new, of_others; /* how much it takes of new connections, and of packets in other states, over all walks */
+};
+
+/* How near the packets that a rule matches come to it; what is nearer says more of why it is never hit. */
+enum nearness {
+	NEAR_NOWHERE,  /* there are none */
+	NEAR_KEPT_OUT, /* only where nothing comes into its chain */
+	NEAR_ENTERED,  /* where others come into its chain */
+	NEAR_CAME,     /* into its chain */
 };
 
 struct rule_record {
@@ -23,13 +32,12 @@ struct rule_record {
 	bool hit;        /* by some packet in some walk */
 
 	/* Of a rule that is never hit. */
-	bool possible;   /* where its chain is entered, there are packets that it matches ... */
-	bool came;       /* ... and in some walk they come into the chain */
-	bool uncovered;  /* in some walk the rules before take only a part of them */
+	enum nearness nearness;
+	/* In all walks in which they come as near as that: */
+	bool uncovered;  /* in some, the rules before take only a part of them */
 	bool different;  /* some of the rules before do something else with them */
-	unsigned rank;   /* how much the blame below explains; 0: nothing yet */
-	struct blamed blamed[BLAMED_MAX];
-	size_t blamed_count, blamed_more;
+	VEC(struct blamed) blamed;
+	bool blamed_many; /* and more than were weighed */
 
 	/* Of a rule that is hit. */
 	bool standing;   /* so far the rules behind do the same */
@@ -41,6 +49,7 @@ struct chain_record {
 	bool entered;
 	unsigned hooks;     /* from which it is entered: bit i is enum hook i */
 	size_t first;       /* its first rule's record */
+	size_t led_by, leading; /* a record that leads to it, and how many do */
 	size_t standing;    /* records that are so */
 	uint32_t brought;   /* what came into it in the walk at hand */
 	size_t taken_until; /* of the takings of the walk at hand, when it was last seen */

@@ -69,11 +69,11 @@ static void find_heir(struct judge *judge, struct rule_record *record, const str
 			continue;
 		if (packets_and(space, rule_packets(space, rule, &walk->vantage).packets, record->hit_now) == DIAGRAM_NONE)
 			continue;
-		record->heir = (struct blamed){chain, rule, false};
+		record->heir = (struct blamed){.chain = chain, .rule = rule};
 		return;
 	}
 	if (to >= chain->rules.len)
-		record->heir = (struct blamed){chain, NULL, false};
+		record->heir = (struct blamed){.chain = chain};
 }
 
 static void strike_off(struct judge *judge, struct chain_record *chain, struct rule_record *record)

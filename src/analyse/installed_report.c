@@ -4,9 +4,11 @@
 
 #include <peerwall/lower.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 #define JUMPS_SHOWN 4
+#define BLAMED_SHOWN 4
 
 /* ---- words ---- */
 
@@ -26,20 +28,50 @@ static const char *deed(const struct rule *rule)
 	}
 }
 
-static void label_rule(struct judge *judge, struct diag *diag, const struct blamed *blamed)
+static void label_rule(struct judge *judge, struct diag *diag, const struct blamed *blamed, const char *part)
 {
-	diag_label(judge->diags, diag, blamed->rule->span, "in %s %s, this rule %s %s of it",
-		   table_names[judge->survey.table->id], blamed->chain->name, deed(blamed->rule),
-		   blamed->whole ? "all" : "a part");
+	diag_label(judge->diags, diag, blamed->rule->span, "in %s %s, this rule %s %s",
+		   table_names[judge->survey.table->id], blamed->chain->name, deed(blamed->rule), part);
 }
 
+/* New connections come first: it is they that rules are written for. */
+static int more_first(const void *a, const void *b)
+{
+	const struct blamed *one = a, *other = b;
+
+	if (one->of_new != other->of_new)
+		return one->of_new > other->of_new ? -1 : 1;
+	if (one->of_others != other->of_others)
+		return one->of_others > other->of_others ? -1 : 1;
+	return one->rule < other->rule ? -1 : one->rule > other->rule;
+}
+
+/* Of the first of those that are blamed. */
+static const char *how_much(const struct rule_record *record)
+{
+	const struct blamed *blamed = record->blamed.data;
+
+	if (record->uncovered || record->blamed_many)
+		return "a part of it";
+	if (record->blamed.len == 1)
+		return "all of it";
+	return blamed[0].of_new > 0 && !(blamed[1].of_new > 0) ? "all of it that is new" : "a part of it";
+}
+
+/* Those that took most. */
 static void label_blame(struct judge *judge, struct diag *diag, const struct rule_record *record)
 {
-	for (size_t i = 0; i < record->blamed_count; i++)
-		label_rule(judge, diag, &record->blamed[i]);
-	if (record->blamed_more)
-		diag_label(judge->diags, diag, SPAN_NONE, "and %zu more rule%s", record->blamed_more,
-			   record->blamed_more == 1 ? "" : "s");
+	size_t count = record->blamed.len, shown = count < BLAMED_SHOWN ? count : BLAMED_SHOWN;
+
+	if (count)
+		qsort(record->blamed.data, count, sizeof *record->blamed.data, more_first);
+	for (size_t i = 0; i < shown; i++)
+		label_rule(judge, diag, &record->blamed.data[i], i == 0 ? how_much(record) : "a part of it");
+	if (record->blamed_many)
+		diag_label(judge->diags, diag, SPAN_NONE, "and many more rules");
+	else if (count > shown)
+		diag_label(judge->diags, diag, SPAN_NONE, "and %zu more rule%s", count - shown,
+			   count - shown == 1 ? "" : "s");
 }
 
 /* ---- chains ---- */
@@ -96,7 +128,7 @@ static void report_impossible(struct judge *judge, const struct rule_record *rec
 	const char *reason = rule_why_dead(record->rule, chain->hooks);
 	struct diag *diag;
 
-	if (record->possible) {
+	if (record->nearness != NEAR_NOWHERE) {
 		diag = diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span,
 				"nothing that this rule matches ever comes into its chain");
 		label_jumps(judge, diag, record->chain->name, true, "only what the rule does not match is sent there");
@@ -110,7 +142,7 @@ static void report_dead(struct judge *judge, const struct rule_record *record)
 {
 	struct diag *diag;
 
-	if (!record->possible || (!record->came && record->uncovered)) {
+	if (record->nearness == NEAR_NOWHERE || (record->nearness != NEAR_CAME && record->uncovered)) {
 		report_impossible(judge, record);
 		return;
 	}

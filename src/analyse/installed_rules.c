@@ -159,6 +159,18 @@ static void find_reasons(struct judge *judge)
 
 /* ---- all tables ---- */
 
+static void note_leading(struct judge *judge)
+{
+	for (size_t i = 0; i < judge->records.len; i++) {
+		struct chain_record *chain = chain_led_to(judge, judge->records.data[i].rule);
+
+		if (!chain)
+			continue;
+		chain->led_by = i;
+		chain->leading++;
+	}
+}
+
 static void judge_init(struct judge *judge, const struct ruleset *ruleset, enum table_id id, struct diags *diags)
 {
 	const struct table *table = &ruleset->tables[id];
@@ -173,6 +185,7 @@ static void judge_init(struct judge *judge, const struct ruleset *ruleset, enum 
 		vec_each(rule, &chain->rules)
 			vec_push(&judge->arena, &judge->records, (struct rule_record){.chain = chain, .rule = rule});
 	}
+	note_leading(judge);
 }
 
 void installed_check_rules(const struct ruleset *ruleset, struct diags *diags)

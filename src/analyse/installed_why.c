@@ -6,12 +6,6 @@
 
 /* Takings that are looked through together. */
 #define BLOCK 128
-/* Of those that share the blame, so many are weighed. */
-#define WEIGHED_MAX 32
-
-/* How much of it is explained: packets that came into the chain and were taken there say more than others. */
-enum { RANK_NONE, RANK_PART, RANK_ALL, RANK_CAME };
-
 void takings_begin(struct takings *takings)
 {
 	*takings = (struct takings){.arena = ARENA_EMPTY};
@@ -45,10 +39,13 @@ struct share {
 
 struct search {
 	struct judge *judge;
-	struct rule_record *record;
-	uint32_t left;           /* what nobody has taken so far */
+	const struct rule_record *record;
+	const struct rule_record *jump; /* only rules before it in its chain count; or NULL */
+	uint32_t left;                  /* what nobody has taken so far */
+	bool different;
 	struct share shares[WEIGHED_MAX];
-	size_t count, more;
+	size_t count;
+	bool many;
 };
 
 static bool same_target(const struct rule *a, const struct rule *b, enum family family)
@@ -95,21 +92,26 @@ static bool takes_from(const struct taking *taking, const struct rule_record *re
 	return !leaves || taking->chain->builtin || taking->chain == record->chain;
 }
 
+static bool is_before(const struct taking *taking, const struct rule_record *jump)
+{
+	return !jump || (taking->chain == jump->chain && taking->rule < jump->rule);
+}
+
 static void take_share(struct search *search, const struct taking *taking)
 {
 	struct judge *judge = search->judge;
 	struct packet_space *space = &judge->survey.space;
 	uint32_t part = packets_and(space, search->left, taking->packets);
 
-	if (part == DIAGRAM_NONE || !takes_from(taking, search->record))
+	if (part == DIAGRAM_NONE || !takes_from(taking, search->record) || !is_before(taking, search->jump))
 		return;
 	search->left = packets_minus(space, search->left, part);
 	if (!does_the_same(search->record, taking, space->family))
-		search->record->different = true;
+		search->different = true;
 	if (search->count < WEIGHED_MAX)
 		search->shares[search->count++] = (struct share){taking, diagram_share(&space->diagrams, part)};
 	else
-		search->more++;
+		search->many = true;
 }
 
 static void search_takings(struct search *search, size_t until)
@@ -129,39 +131,46 @@ static void search_takings(struct search *search, size_t until)
 
 /* ---- the blame ---- */
 
-static bool is_blamed(const struct rule_record *record, const struct rule *rule)
+static struct blamed *blamed_for(struct judge *judge, struct rule_record *record, const struct taking *taking)
 {
-	for (size_t i = 0; i < record->blamed_count; i++)
-		if (record->blamed[i].rule == rule)
-			return true;
-	return false;
+	vec_each(blamed, &record->blamed)
+		if (blamed->rule == taking->rule)
+			return blamed;
+	if (record->blamed.len == WEIGHED_MAX) {
+		record->blamed_many = true;
+		return NULL;
+	}
+	vec_push(&judge->arena, &record->blamed, (struct blamed){.chain = taking->chain, .rule = taking->rule});
+	return &record->blamed.data[record->blamed.len - 1];
 }
 
-/* Those that took most. */
-static void keep_blame(struct search *search, unsigned rank)
+static void add_blame(struct judge *judge, struct rule_record *record, const struct share *share, bool is_new)
 {
-	struct rule_record *record = search->record;
+	struct blamed *blamed = blamed_for(judge, record, share->taking);
 
-	record->rank = rank;
-	record->blamed_count = 0;
-	record->blamed_more = search->more;
-	for (size_t taken = 0; taken < search->count; taken++) {
-		struct share *most = NULL;
+	if (blamed)
+		*(is_new ? &blamed->of_new : &blamed->of_others) += share->weight;
+}
 
-		for (size_t i = 0; i < search->count; i++)
-			if (search->shares[i].taking && (!most || search->shares[i].weight > most->weight))
-				most = &search->shares[i];
-		if (!is_blamed(record, most->taking->rule)) {
-			if (record->blamed_count == BLAMED_MAX)
-				record->blamed_more++;
-			else
-				record->blamed[record->blamed_count++] =
-					(struct blamed){most->taking->chain, most->taking->rule, false};
-		}
-		most->taking = NULL;
-	}
-	if (record->blamed_count == 1 && !record->blamed_more && search->left == DIAGRAM_NONE)
-		record->blamed[0].whole = true;
+/* What was found where the packets did not come as near says less. */
+static void come_near(struct rule_record *record, enum nearness nearness)
+{
+	if (nearness == record->nearness)
+		return;
+	record->nearness = nearness;
+	record->uncovered = record->different = record->blamed_many = false;
+	record->blamed.len = 0;
+}
+
+static void keep_blame(struct search *search, struct rule_record *record, const struct vantage *vantage)
+{
+	bool is_new = vantage->before_tracking || vantage->tracking == TRACKING_NEW;
+
+	for (size_t i = 0; i < search->count; i++)
+		add_blame(search->judge, record, &search->shares[i], is_new);
+	record->uncovered |= search->left != DIAGRAM_NONE;
+	record->different |= search->different;
+	record->blamed_many |= search->many;
 }
 
 /* Marks may have been others when the packets began their walk. */
@@ -175,38 +184,45 @@ static uint32_t wanted_packets(struct judge *judge, const struct rule_record *re
 	return packets_and(space, wanted, walk->begun);
 }
 
+/* Where nothing came into the chain, only those before the one jump that leads there took it earlier. */
+static size_t begin_kept_out(struct search *search, const struct chain_record *chain)
+{
+	if (chain->leading != 1)
+		return 0;
+	search->jump = &search->judge->records.data[chain->led_by];
+	return search->judge->takings.items.len;
+}
+
 void judge_explain(struct judge *judge, struct rule_record *record, const struct survey_walk *walk)
 {
 	const struct chain_record *chain = &judge->chains[record->chain - judge->survey.table->chains.data];
 	struct packet_space *space = &judge->survey.space;
 	struct search search = {.judge = judge, .record = record};
+	enum nearness nearness = chain->brought == DIAGRAM_NONE ? NEAR_KEPT_OUT : NEAR_ENTERED;
 	size_t until = chain->taken_until;
 	uint32_t brought = chain->brought, wanted;
-	unsigned rank;
 
-	if (brought == DIAGRAM_NONE)
+	/* Nothing to look for, in most walks. */
+	if (!(chain->hooks & 1u << walk->vantage.hook) || (nearness == NEAR_KEPT_OUT && nearness < record->nearness))
 		return;
 	wanted = wanted_packets(judge, record, walk);
 	if (wanted == DIAGRAM_NONE)
 		return;
-	record->possible = true;
 	if (judge->survey.changes_marks)
 		brought = packets_forget_marks(space, brought);
 	search.left = packets_and(space, wanted, brought);
 	if (search.left != DIAGRAM_NONE) {
 		/* Whatever came has gone before it came to the rule, so what took it did so earlier. */
-		record->came = true;
+		nearness = NEAR_CAME;
 		until = judge->takings.items.len;
-		rank = RANK_CAME;
 	} else {
 		search.left = wanted;
-		rank = RANK_ALL;
+		if (nearness == NEAR_KEPT_OUT)
+			until = begin_kept_out(&search, chain);
 	}
+	if (nearness < record->nearness)
+		return;
 	search_takings(&search, until);
-	if (search.left != DIAGRAM_NONE && rank == RANK_ALL) {
-		record->uncovered = true;
-		rank = search.count ? RANK_PART : RANK_NONE;
-	}
-	if (rank > record->rank)
-		keep_blame(&search, rank);
+	come_near(record, nearness);
+	keep_blame(&search, record, &walk->vantage);
 }
