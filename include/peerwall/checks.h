@@ -28,6 +28,7 @@ struct check_snapshot {
 	const struct ruleset *ruleset; /* has the family */
 	const struct source *source;
 	enum check_backend backend;
+	bool none_refused; /* the proof ran, and nothing that is declared is refused */
 };
 
 enum check_backend check_guess_backend(const struct source *source);

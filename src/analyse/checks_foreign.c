@@ -462,16 +462,30 @@ static void check_foreign_drops_in(struct check_run *run, const struct table *ta
 	}
 }
 
+/* FORWARD sees of what is exposed on the host only what DNAT sends on. */
+static bool sends_exposed_on(const struct check_run *run, const struct snapshot_index *index)
+{
+	vec_each(dnat, &index->dnats)
+		if (port_map_overlap(&run->exposed[dnat->protocol], dnat->lo, dnat->hi))
+			return true;
+	return index->dnat_unclear;
+}
+
 /*
  * Where a refusal holds whatever peerwall says: raw and mangle come before filter, security after it. In filter
- * our rules come first and grant what is exposed.
+ * our rules come first and grant what is exposed. The proof knows better than what is looked for here.
  */
 void check_foreign_drop(struct check_run *run)
 {
 	static const enum table_id tables[] = {TABLE_RAW, TABLE_MANGLE, TABLE_SECURITY};
-	const unsigned hooks = 1u << HOOK_PREROUTING | 1u << HOOK_INPUT | 1u << HOOK_FORWARD;
 
-	vec_each(index, &run->snapshots)
+	vec_each(index, &run->snapshots) {
+		unsigned hooks = 1u << HOOK_PREROUTING | 1u << HOOK_INPUT;
+
+		if (index->snapshot->none_refused)
+			continue;
+		if (sends_exposed_on(run, index))
+			hooks |= 1u << HOOK_FORWARD;
 		for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
 			const struct table *table = &index->snapshot->ruleset->tables[tables[i]];
 
@@ -479,4 +493,5 @@ void check_foreign_drop(struct check_run *run)
 				if ((index->reach[tables[i]].hooks[j] & hooks) && !index->chain_owner[tables[i]][j])
 					check_foreign_drops_in(run, table, &table->chains.data[j]);
 		}
+	}
 }

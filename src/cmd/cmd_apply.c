@@ -57,7 +57,7 @@ static int check_policies(struct live_command *command)
 
 		if (live->texts[f])
 			vec_push(&command->input.arena, &input.snapshots,
-				 (struct check_snapshot){&live->rules[f], live->texts[f], backend});
+				 (struct check_snapshot){&live->rules[f], live->texts[f], backend, false});
 	}
 	host_init(&host, &command->input.arena);
 	prove(&input, &host, false, &command->input.arena, &command->input.diags);

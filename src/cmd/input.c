@@ -154,7 +154,7 @@ int input_use_snapshots(struct input *input, struct check_input *checked)
 {
 	vec_each(snapshot, &input->snapshots) {
 		struct check_snapshot added = {snapshot->ruleset, snapshot->source,
-					       check_guess_backend(snapshot->source)};
+					       check_guess_backend(snapshot->source), false};
 
 		vec_each(other, &checked->snapshots)
 			if (other->ruleset->family == added.ruleset->family && other->backend == added.backend)

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct check_snapshot *find_snapshot(const struct check_input *input, enum family family, size_t *count)
+static struct check_snapshot *find_snapshot(const struct check_input *input, enum family family, size_t *count)
 {
-	const struct check_snapshot *found = NULL;
+	struct check_snapshot *found = NULL;
 
 	*count = 0;
 	vec_each(snapshot, &input->snapshots)
@@ -41,6 +41,18 @@ static void say_not_proved(struct diags *diags, enum family family, const char *
 	diag_add(diags, CODE_NOT_PROVED, SPAN_NONE, "%s: what gets in was not worked out: %s", family_name(family), reason);
 }
 
+/* Among the findings from that number on. */
+static bool finds_refused(const struct diags *diags, size_t from)
+{
+	for (size_t i = from; i < diags->all.len; i++) {
+		enum diag_code code = diags->all.data[i]->code;
+
+		if (code == CODE_DECLARED_REFUSED || code == CODE_DECLARED_MAY_BE_REFUSED)
+			return true;
+	}
+	return false;
+}
+
 static bool prove_family(const struct check_input *input, const struct host *host, const struct unit_list *units,
 			 enum family family, bool always, struct arena *arena, struct diags *diags)
 {
@@ -48,7 +60,8 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 	struct ruleset *applied = arena_alloc(arena, sizeof *applied), *none;
 	size_t snapshots;
 	enum proof_outcome outcome;
-	const struct check_snapshot *snapshot = find_snapshot(input, family, &snapshots);
+	size_t before = diags->all.len;
+	struct check_snapshot *snapshot = find_snapshot(input, family, &snapshots);
 
 	if (snapshots > 1) {
 		say_not_proved(diags, family, "both backends hold rules");
@@ -75,6 +88,8 @@ static bool prove_family(const struct check_input *input, const struct host *hos
 		say_not_proved(diags, family, "the rules are too entangled");
 		return false;
 	}
+	if (snapshot)
+		snapshot->none_refused = !finds_refused(diags, before);
 	if (always && outcome == PROOF_HOLDS)
 		diag_add(diags, CODE_PROVED, SPAN_NONE, "%s: proved that exactly what is declared gets in%s",
 			 family_name(family),

@@ -52,7 +52,7 @@ static void add_snapshot(struct fixture *fixture, enum family family, const char
 
 	ck_assert(snapshot_read(ruleset, family, source, &fixture->arena, &fixture->diags));
 	vec_push(&fixture->arena, &fixture->input.snapshots,
-		 (struct check_snapshot){ruleset, source, check_guess_backend(source)});
+		 (struct check_snapshot){ruleset, source, check_guess_backend(source), false});
 }
 
 static size_t count_code(const struct fixture *fixture, enum diag_code code)
