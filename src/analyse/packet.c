@@ -109,7 +109,8 @@ static bool find_protocol(const char *name, size_t size, enum family family, uin
 		*out = family == FAMILY_IPV4 ? IP_ICMP : IP_ICMP6;
 		return (family == FAMILY_IPV6) || strcasecmp(name, "icmp") == 0;
 	}
-	return protocol_number(name, size, out) && *out != 0;
+	/* "all" is no packet's. */
+	return protocol_number(name, size, out) && (*out != 0 || *name == '0');
 }
 
 static bool take_port_name(struct packet_reader *reader, const struct packet *packet, uint16_t *out)

@@ -12,6 +12,10 @@
 #define LOOKS_MAX 2000000u
 
 #define NUMBER_TCP 6
+#define NUMBER_ICMP 1
+#define NUMBER_ICMPV6 58
+#define ECHO_REQUEST4 8
+#define ECHO_REQUEST6 128
 #define USUAL_HOPS 64 /* of what Linux sends */
 
 /* ---- lists of rules ---- */
@@ -51,9 +55,16 @@ struct visitor blurs_visitor(struct blurs *blurs, struct packet_space *space)
 	return (struct visitor){.visit = keep_blur, .context = blurs, .hits_only = true};
 }
 
+/* Of FIELD_ICMP. */
+static addr_number echo_request(const struct packet_space *space)
+{
+	return (addr_number)(space->family == FAMILY_IPV4 ? ECHO_REQUEST4 : ECHO_REQUEST6) << 8;
+}
+
 void reach_rows_mention(struct packet_space *space)
 {
 	witness_mention(space);
+	packet_space_mention(space, FIELD_ICMP, echo_request(space), echo_request(space));
 }
 
 struct row_maker {
@@ -174,16 +185,51 @@ static bool is_asked_for(const struct packet_space *space, enum field field)
 	return space->fields[field].bits > 0;
 }
 
-/* Said where nobody could know it otherwise. */
+/* Said where nobody could know it otherwise; that multicasts are sent on is the exception. */
 static void set_way(struct packet *packet, const struct packet_space *space, const struct exposure_row *row,
 		    const struct sample *sample)
 {
 	if (sample->values[FIELD_TYPE] == TYPE_LOCAL) {
 		packet->place = PLACE_LOCAL;
-	} else if (row->kind == EXPOSURE_FORWARDED && sample->values[FIELD_TYPE] == TYPE_UNICAST) {
+	} else if (row->kind == EXPOSURE_FORWARDED) {
 		packet->place = PLACE_FORWARDED;
 		packet->via = space->outs.data[sample->values[FIELD_OUT]];
 	}
+}
+
+/* Those among them that are in the other set, too, if there are any. */
+static uint32_t prefer(struct packet_space *space, uint32_t packets, uint32_t others)
+{
+	uint32_t both = packets_and(space, packets, others);
+
+	return both != DIAGRAM_NONE ? both : packets;
+}
+
+/* What begins something by its header alone: answers and errors of ICMP do not. */
+static uint32_t beginnings(struct packet_space *space)
+{
+	addr_number protocol = space->family == FAMILY_IPV4 ? NUMBER_ICMP : NUMBER_ICMPV6;
+	uint32_t icmp = packets_range(space, FIELD_PROTOCOL, protocol, protocol);
+
+	return packets_or(space, packets_minus(space, space->all, icmp),
+			  packets_range(space, FIELD_ICMP, echo_request(space), echo_request(space)));
+}
+
+/* A broadcast or a multicast that looks like one: of others only the host knows. */
+static uint32_t with_plain_types(struct reach *reach, const struct exposure_row *row)
+{
+	static const enum destination_type types[] = {TYPE_BROADCAST, TYPE_MULTICAST};
+	struct packet_space *space = &reach->space;
+	uint32_t plain = packets_of_type(space, TYPE_UNICAST);
+
+	if (row->kind == EXPOSURE_FORWARDED)
+		return plain;
+	plain = packets_or(space, plain, packets_of_type(space, TYPE_LOCAL));
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		plain = packets_or(space, plain,
+				   packets_and(space, packets_of_type(space, types[i]),
+					       places_certain(space, &reach->places, FIELD_DST, types[i])));
+	return plain;
 }
 
 struct reach_witness reach_find_witness(struct reach *reach, const struct reach_interfaces *group, const struct reach_row *row)
@@ -191,7 +237,9 @@ struct reach_witness reach_find_witness(struct reach *reach, const struct reach_
 	struct packet_space *space = &reach->space;
 	enum passage passage = passage_of(&row->what);
 	uint32_t among = row->what.certain ? group->certain[passage] : group->accepted[passage];
-	uint32_t all = packets_and(space, among, late_packets(space, &row->what));
+	uint32_t some = prefer(space, packets_and(space, among, late_packets(space, &row->what)),
+			       with_plain_types(reach, &row->what));
+	uint32_t all = prefer(space, some, beginnings(space));
 	uint32_t usual = packets_and(space, all, packets_range(space, FIELD_HOPS, USUAL_HOPS, USUAL_HOPS));
 	const char *in = group->names.items.data[0];
 	struct witness witness = witness_find(space, &reach->places, usual != DIAGRAM_NONE ? usual : all, in, TRACKING_NEW,

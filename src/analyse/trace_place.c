@@ -421,6 +421,10 @@ bool walk_route(struct walk *walk)
 		route_local(walk, "for this host: its network's anycast address");
 		return true;
 	case AT_MULTICAST:
+		if (is_as_sent(walk) && walk->original.place == PLACE_FORWARDED) {
+			walk_assume(walk, "this host routes multicasts to %s", spell(walk, addr));
+			break;
+		}
 		walk_assume(walk, "this host listens to %s", spell(walk, addr));
 		route_local(walk, "for this host: a multicast");
 		return true;

@@ -16,6 +16,7 @@ START_TEST(packets_read_and_print)
 		{"wg1 10.1.1.4 > 10.1.1.5 icmp 3/1 state related", "wg1 10.1.1.4 > 10.1.1.5 icmp 3/1"},
 		{"wg1 10.1.1.4 > 10.1.1.5 gre via eth0", "wg1 10.1.1.4 > 10.1.1.5 gre"},
 		{"wg1 10.1.1.4 > 10.1.1.5 99 local ttl 3 length 60", "wg1 10.1.1.4 > 10.1.1.5 99"},
+		{"wg1 10.1.1.4 > 10.1.1.5 0 local", "wg1 10.1.1.4 > 10.1.1.5 0"},
 	};
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -38,6 +39,7 @@ START_TEST(what_is_no_packet_is_shown_where)
 		{"wg1 10.1.1 > 10.1.1.5 tcp 873", "'10.1.1' is not an address", 5},
 		{"wg1 10.1.1.4 10.1.1.5 tcp 873", "'10.1.1.5' is not '>', then the destination", 14},
 		{"wg1 10.1.1.4 > fd00::1 tcp 873", "'fd00::1' is not an IPv4 address", 16},
+		{"wg1 10.1.1.4 > 10.1.1.5 all", "'all' is not a protocol", 25},
 		{"wg1 10.1.1.4 > 10.1.1.5 tpc 873", "'tpc' is not a protocol", 25},
 		{"wg1 10.1.1.4 > 10.1.1.5 icmpv6 1", "'icmpv6' is not a protocol of IPv4", 25},
 		{"wg1 10.1.1.4 > 10.1.1.5 tcp 65536", "'65536' is not a port", 29},

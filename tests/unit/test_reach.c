@@ -163,22 +163,38 @@ static bool is_named(const struct reach_rules *rules, const struct trace_path *p
 }
 
 /*
- * The sets leave open what kernels do not agree on: the first address of a network and of all may be a broadcast, multicasts may
- * be routed, and so may the loopback's addresses. The tracer does not, or says that nobody knows.
+ * The sets leave open what kernels do not agree on: the first address of a network and of all may be a broadcast, and the
+ * loopback's addresses may be routed. The tracer does not, or says that nobody knows.
  */
 static bool is_plain(const struct sample *sample)
 {
-	addr_number type = sample->values[FIELD_TYPE], destination = sample->values[FIELD_DST];
+	addr_number destination = sample->values[FIELD_DST];
 
-	return (type == TYPE_LOCAL || type == TYPE_UNICAST) && destination & 0xff && destination >> 24 != 127;
+	return destination & 0xff && destination >> 24 != 127;
+}
+
+/* As it is shown, and read again. */
+static struct packet read_again(const struct packet *shown, struct arena *arena)
+{
+	struct strbuf text = STRBUF_EMPTY;
+	struct sources sources;
+	struct packet packet;
+	struct diags diags;
+
+	sources_init(&sources, arena);
+	diags_init(&diags, arena);
+	reach_add_witness(&text, shown);
+	ck_assert_msg(packet_parse(&packet, strbuf_str(&text), &sources, arena, &diags), "not taken: %s", strbuf_str(&text));
+	strbuf_free(&text);
+	return packet;
 }
 
 static void check_witness(struct reach *reach, const struct reach_input *input, const struct reach_interfaces *group,
 			  const struct reach_row *row)
 {
 	struct reach_witness witness = reach_find_witness(reach, group, row);
-	struct trace_input traced = {.rules = input->ruleset, .host = input->host, .packet = &witness.packet,
-				     .backend = CHECK_BACKEND_NFT};
+	struct packet packet = read_again(&witness.packet, reach->space.arena);
+	struct trace_input traced = {.rules = input->ruleset, .host = input->host, .packet = &packet, .backend = CHECK_BACKEND_NFT};
 	struct trace trace;
 	bool accepted = false;
 
@@ -297,6 +313,29 @@ START_TEST(a_container_is_reached_both_ways)
 }
 END_TEST
 
+/* By every interface and to everything, where nobody told of the host: each row's packet can be traced, and gets where the row says. */
+START_TEST(what_is_shown_of_a_row_can_be_traced)
+{
+	static const char *const rules[] = {
+		/* Which address is a broadcast, the host alone knows; which is a multicast, shows. */
+		"*filter\n:INPUT ACCEPT [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A INPUT -i eth0 -m addrtype --dst-type LOCAL -j DROP\nCOMMIT\n",
+		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A INPUT -m addrtype --dst-type BROADCAST -j ACCEPT\n"
+		"-A FORWARD -d 224.0.0.0/4 -i eth0 -j ACCEPT\n-A FORWARD -d 10.0.0.0/8 -i eth1 -j ACCEPT\nCOMMIT\n",
+		/* HOPOPT. */
+		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A INPUT -p tcp -j DROP\n-A INPUT -p udp -j DROP\n-A INPUT -p icmp -j DROP\n-A INPUT -j ACCEPT\nCOMMIT\n",
+		/* Answers begin nothing. */
+		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A INPUT -m conntrack --ctstate INVALID -j DROP\n-A INPUT -p icmp -j ACCEPT\nCOMMIT\n",
+	};
+
+	for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+		ck_assert_uint_gt(check_rules(rules[i], false), 0);
+}
+END_TEST
+
 START_TEST(rows_beyond_those_that_are_wanted_are_left_out)
 {
 	struct world world;
@@ -334,6 +373,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(cases, 120);
 	tcase_add_test(cases, rows_of_random_rules_hold);
 	tcase_add_test(cases, a_container_is_reached_both_ways);
+	tcase_add_test(cases, what_is_shown_of_a_row_can_be_traced);
 	tcase_add_test(cases, rows_beyond_those_that_are_wanted_are_left_out);
 	tcase_add_test(cases, interfaces_beyond_the_effort_are_named_and_the_last_one_is_told);
 	suite_add_tcase(suite, cases);
