@@ -223,11 +223,11 @@ static bool take_flags(struct packet_reader *reader, struct packet *packet)
 
 		at += *at == ',';
 		if (!find_flag(at, strcspn(at, ","), &flag))
-			return wrong(reader, "a list of flags: SYN,ACK");
+			return wrong(reader, "a list of flags such as SYN,ACK");
 		packet->tcp_flags |= flag;
 	}
 	if (!text)
-		return wrong(reader, "a list of flags: SYN,ACK");
+		return wrong(reader, "a list of flags such as SYN,ACK");
 	packet->has_flags = true;
 	advance(reader);
 	return true;
@@ -295,7 +295,8 @@ static bool take_part(struct packet_reader *reader, struct packet *packet, unsig
 		if (!next_is(reader, parts[i].word))
 			continue;
 		if (*seen & parts[i].bit)
-			return wrong(reader, "expected here: it was said already");
+			return wrong(reader, parts[i].bit == PART_PLACE ? "expected here: of local and via, one is said already" :
+									  "expected here: it was said already");
 		*seen |= parts[i].bit;
 		advance(reader);
 		return parts[i].take(reader, packet);

@@ -48,10 +48,11 @@ START_TEST(what_is_no_packet_is_shown_where)
 		{"wg1 10.1.1.4 > 10.1.1.5 icmp 256", "'256' is not a type of ICMP: a number, TYPE/CODE, or ping", 30},
 		{"wg1 10.1.1.4 > 10.1.1.5 icmp 3/", "'3/' is not a type of ICMP: a number, TYPE/CODE, or ping", 30},
 		{"wg1 10.1.1.4 > 10.1.1.5 udp 1 flags SYN", "'SYN' is not expected here: only TCP has flags", 37},
-		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 flags SYN,,ACK", "'SYN,,ACK' is not a list of flags: SYN,ACK", 37},
+		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 flags SYN,,ACK", "'SYN,,ACK' is not a list of flags such as SYN,ACK", 37},
 		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 state odd", "'odd' is not new, established, related, invalid or untracked", 37},
 		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 ttl 256", "'256' is not a hop limit", 35},
-		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 local via eth0", "'via' is not expected here: it was said already", 37},
+		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 local via eth0", "'via' is not expected here: of local and via, one is said already", 37},
+		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 ttl 3 ttl 4", "'ttl' is not expected here: it was said already", 37},
 		{"wg1 10.1.1.4 > 10.1.1.5 tcp 1 873", "'873' is not one of from, state, flags, local, via, ttl, length", 31},
 	};
 
