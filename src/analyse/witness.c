@@ -1,5 +1,6 @@
 #include "witness.h"
 
+#include <peerwall/exposure.h>
 #include <peerwall/match_codec.h>
 #include <peerwall/strbuf.h>
 
@@ -147,10 +148,12 @@ static void add_fate(struct strbuf *text, struct packet_space *space, const stru
 		else
 			add_address(text, space, witness->sample.values[FIELD_NEW_DST]);
 	}
-	if (out != OUT_HOST)
-		strbuf_addf(text, ", leaving by %s", space->outs.data[out]);
-	else if (witness->passage == PASSAGE_AS_SENT && witness->sample.values[FIELD_TYPE] == TYPE_UNICAST)
+	if (out != OUT_HOST) {
+		strbuf_adds(text, ", leaving by ");
+		exposure_add_interface(text, space, space->outs.data[out]);
+	} else if (witness->passage == PASSAGE_AS_SENT && witness->sample.values[FIELD_TYPE] == TYPE_UNICAST) {
 		strbuf_adds(text, ", delivered to it by rules of routing");
+	}
 	strbuf_addc(text, ')');
 }
 
