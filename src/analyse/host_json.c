@@ -37,7 +37,8 @@ static bool read_address(struct host_reader *reader, const char *interface, cons
 {
 	const char *family = text_of(info, "family"), *local = text_of(info, "local"), *brd = text_of(info, "broadcast");
 	struct host_address address = {.interface = interface, .secondary = has_flag(info, "secondary")};
-	json_int_t length = json_integer_value(json_object_get(info, "prefixlen"));
+	const json_t *prefixlen = json_object_get(info, "prefixlen");
+	json_int_t length = json_integer_value(prefixlen);
 
 	if (family && strcmp(family, "inet") != 0 && strcmp(family, "inet6") != 0)
 		return true;
@@ -45,6 +46,8 @@ static bool read_address(struct host_reader *reader, const char *interface, cons
 		return true;
 	if (!local || !addr_parse(local, strlen(local), &address.addr))
 		return refuse(reader, "an address cannot be read", local ? local : "");
+	if (!json_is_integer(prefixlen))
+		return refuse(reader, "an address has no prefixlen", local);
 	if (length < 0 || length > (json_int_t)family_bits(address.addr.family))
 		return refuse(reader, "an address has a wrong prefixlen", local);
 	address.length = (uint8_t)length;
@@ -56,16 +59,22 @@ static bool read_address(struct host_reader *reader, const char *interface, cons
 static bool read_link(struct host_reader *reader, const json_t *link)
 {
 	const char *name = text_of(link, "ifname");
+	const json_t *addresses = json_object_get(link, "addr_info");
 	size_t i;
 	json_t *info;
 
 	if (!name)
 		return refuse(reader, "an interface has no name", NULL);
+	if (addresses && !json_is_array(addresses))
+		return refuse(reader, "an interface's addr_info is no list", name);
 	name = arena_strdup(reader->host->arena, name);
-	json_array_foreach(json_object_get(link, "addr_info"), i, info)
+	json_array_foreach(addresses, i, info) {
+		if (!json_is_object(info))
+			return refuse(reader, "an interface has what is no address in its addr_info", name);
 		/* Asked for one family, ip leaves the others' entries empty. */
 		if (json_object_size(info) && !read_address(reader, name, info))
 			return false;
+	}
 	return true;
 }
 
@@ -180,66 +189,94 @@ static void note_rule(struct host *host, const json_t *rule)
 	vec_push(host->arena, &host->asked_tables, arena_strdup(host->arena, table ? table : ""));
 }
 
+static bool read_rule(struct host_reader *reader, const json_t *rule)
+{
+	if (!json_is_integer(json_object_get(rule, "priority")))
+		return refuse(reader, "the priority of a rule is no number", NULL);
+	reader->host->rules_read = true;
+	if (!is_usual(rule))
+		note_rule(reader->host, rule);
+	return true;
+}
+
 /* ---- the whole ---- */
 
 #define NEITHER "this is of none of `ip -j addr`, `ip -j route` and `ip -j rule`"
 
-static bool read_array(struct host_reader *reader, const json_t *array)
+static bool read_element(struct host_reader *reader, const json_t *object, enum family family)
 {
-	enum family family = family_of_routes(array);
-	size_t i;
-	json_t *object;
-
-	json_array_foreach(array, i, object) {
-		bool ok;
-
-		if (json_is_object(object) && json_object_size(object) == 0)
-			continue;
-		if (json_object_get(object, "dst")) {
-			ok = read_route(reader, object, family);
-			reader->host->has_routes = true;
-		} else if (json_object_get(object, "priority")) {
-			reader->host->rules_read = true;
-			if (!is_usual(object))
-				note_rule(reader->host, object);
-			ok = true;
-		} else if (json_object_get(object, "ifname")) {
-			ok = read_link(reader, object);
-			reader->host->has_addresses = true;
-		} else {
-			ok = refuse(reader, NEITHER, NULL);
-		}
-		if (!ok)
-			return false;
+	if (json_is_object(object) && json_object_size(object) == 0)
+		return true;
+	if (json_object_get(object, "dst")) {
+		reader->host->has_routes = true;
+		return read_route(reader, object, family);
 	}
-	return true;
-}
-
-static bool read_value(struct host_reader *reader, size_t *at)
-{
-	const struct source *source = reader->source;
-	json_error_t error;
-	json_t *value = json_loadb(source->text + *at, source->size - *at, JSON_DISABLE_EOF_CHECK, &error);
-	uint32_t place = source->start + (uint32_t)*at;
-	bool ok;
-
-	if (!value) {
-		place += (uint32_t)(error.position > 0 ? error.position - 1 : 0);
-		reader->span = (struct span){place, place};
-		return refuse(reader, "this is not JSON", error.text);
+	if (json_object_get(object, "priority"))
+		return read_rule(reader, object);
+	if (json_object_get(object, "ifname")) {
+		reader->host->has_addresses = true;
+		return read_link(reader, object);
 	}
-	reader->span = (struct span){place, place + 1};
-	ok = json_is_array(value) ? read_array(reader, value)
-				  : refuse(reader, NEITHER, NULL);
-	json_decref(value);
-	*at += (size_t)error.position;
-	return ok;
+	return refuse(reader, NEITHER, NULL);
 }
 
 static void skip_blanks(const struct source *source, size_t *at)
 {
 	while (*at < source->size && source->text[*at] && strchr(" \t\r\n", source->text[*at]))
 		++*at;
+}
+
+/* The value at `at`, which is moved behind it; NULL with an error told. */
+static json_t *load_value(struct host_reader *reader, size_t *at)
+{
+	const struct source *source = reader->source;
+	json_error_t error;
+	json_t *value = json_loadb(source->text + *at, source->size - *at, JSON_DISABLE_EOF_CHECK | JSON_DECODE_ANY, &error);
+	uint32_t place = source->start + (uint32_t)*at;
+
+	if (value) {
+		reader->span = (struct span){place, place + 1};
+		*at += (size_t)error.position;
+		return value;
+	}
+	place += (uint32_t)(error.position > 0 ? error.position - 1 : 0);
+	reader->span = (struct span){place, place};
+	refuse(reader, "this is not JSON", error.text);
+	return NULL;
+}
+
+/* Once more from its beginning, one by one, for nothing else tells where each of them stands. */
+static bool read_array(struct host_reader *reader, const json_t *array, size_t at)
+{
+	enum family family = family_of_routes(array);
+
+	for (size_t count = json_array_size(array); count; count--) {
+		json_t *element;
+		bool ok;
+
+		at++; /* '[', or a comma */
+		skip_blanks(reader->source, &at);
+		element = load_value(reader, &at);
+		ok = element && read_element(reader, element, family);
+		json_decref(element);
+		if (!ok)
+			return false;
+		skip_blanks(reader->source, &at);
+	}
+	return true;
+}
+
+static bool read_value(struct host_reader *reader, size_t *at)
+{
+	size_t start = *at;
+	json_t *value = load_value(reader, at);
+	bool ok;
+
+	if (!value)
+		return false;
+	ok = json_is_array(value) ? read_array(reader, value, start) : refuse(reader, NEITHER, NULL);
+	json_decref(value);
+	return ok;
 }
 
 bool host_read(struct host *host, const struct source *source, struct diags *diags)
