@@ -7,6 +7,7 @@
 #include "installed_walk.h"
 
 #include <peerwall/diag.h>
+#include <peerwall/intern.h>
 
 /* Of those that share the blame for a rule, so many are weighed. */
 #define WEIGHED_MAX 32
@@ -68,6 +69,13 @@ struct takings {
 	VEC(uint32_t) blocks;       /* unions of so many of them each, once asked for */
 };
 
+/* Findings of one chain that differ in their rule alone. */
+struct alike {
+	size_t count;
+	struct diag *diag;        /* the last that is shown */
+	const struct rule *next;  /* the first that is not, or NULL */
+};
+
 struct judge {
 	struct table_survey survey;
 	struct diags *diags;
@@ -76,6 +84,8 @@ struct judge {
 	VEC(struct rule_record) records;
 	VEC(size_t) dead;      /* records that are never hit, in chains that are entered */
 	struct takings takings; /* of the walk at hand */
+	struct intern alike_keys;
+	VEC(struct alike) alike; /* by the number of its key */
 	size_t standing;
 	size_t steps;
 	bool stuck;

@@ -9,6 +9,8 @@
 
 #define JUMPS_SHOWN 4
 #define BLAMED_SHOWN 4
+/* Of findings that are alike. */
+#define ALIKE_SHOWN 8
 
 /* ---- words ---- */
 
@@ -46,25 +48,23 @@ static int more_first(const void *a, const void *b)
 	return one->rule < other->rule ? -1 : one->rule > other->rule;
 }
 
-/* Of the first of those that are blamed. */
+/* The first of those that are blamed takes so much. */
 static const char *how_much(const struct rule_record *record)
 {
 	const struct blamed *blamed = record->blamed.data;
 
-	if (record->uncovered || record->blamed_many)
+	if (record->uncovered || record->blamed_many || !record->blamed.len)
 		return "a part of it";
 	if (record->blamed.len == 1)
 		return "all of it";
 	return blamed[0].of_new > 0 && !(blamed[1].of_new > 0) ? "all of it that is new" : "a part of it";
 }
 
-/* Those that took most. */
+/* Those that took most, sorted before. */
 static void label_blame(struct judge *judge, struct diag *diag, const struct rule_record *record)
 {
 	size_t count = record->blamed.len, shown = count < BLAMED_SHOWN ? count : BLAMED_SHOWN;
 
-	if (count)
-		qsort(record->blamed.data, count, sizeof *record->blamed.data, more_first);
 	for (size_t i = 0; i < shown; i++)
 		label_rule(judge, diag, &record->blamed.data[i], i == 0 ? how_much(record) : "a part of it");
 	if (record->blamed_many)
@@ -72,6 +72,47 @@ static void label_blame(struct judge *judge, struct diag *diag, const struct rul
 	else if (count > shown)
 		diag_label(judge->diags, diag, SPAN_NONE, "and %zu more rule%s", count - shown,
 			   count - shown == 1 ? "" : "s");
+}
+
+/* ---- findings that are alike ---- */
+
+/* What they have in common: all pointers, so that keys compare as bytes. */
+struct alike_key {
+	const struct chain *chain;
+	const struct diag_code_info *code;
+	const char *words;
+	const struct rule *rules[BLAMED_SHOWN];
+};
+
+/* NULL: enough of these are shown. Else the caller says which finding is this one. */
+static struct alike *one_more(struct judge *judge, const struct rule_record *record, const struct alike_key *key)
+{
+	uint32_t number = intern_add(&judge->alike_keys, (const char *)key, sizeof *key);
+	struct alike *alike;
+
+	if (number == judge->alike.len)
+		vec_push(&judge->arena, &judge->alike, (struct alike){0});
+	alike = &judge->alike.data[number];
+	if (++alike->count <= ALIKE_SHOWN)
+		return alike;
+	if (!alike->next)
+		alike->next = record->rule;
+	return NULL;
+}
+
+static void label_alike(struct judge *judge)
+{
+	vec_each(alike, &judge->alike) {
+		size_t others = alike->count - ALIKE_SHOWN - 1;
+
+		if (!alike->next)
+			continue;
+		if (others)
+			diag_label(judge->diags, alike->diag, alike->next->span,
+				   "the same goes for this rule and %zu more of the chain", others);
+		else
+			diag_label(judge->diags, alike->diag, alike->next->span, "the same goes for this rule");
+	}
 }
 
 /* ---- chains ---- */
@@ -126,46 +167,69 @@ static void report_impossible(struct judge *judge, const struct rule_record *rec
 {
 	const struct chain_record *chain = &judge->chains[record->chain - judge->survey.table->chains.data];
 	const char *reason = rule_why_dead(record->rule, chain->hooks);
-	struct diag *diag;
+	bool kept_out = record->nearness != NEAR_NOWHERE;
+	struct alike_key key = {record->chain, diag_code_info(CODE_IMPOSSIBLE_RULE), kept_out ? "" : reason, {NULL}};
+	struct alike *alike = one_more(judge, record, &key);
 
-	if (record->nearness != NEAR_NOWHERE) {
-		diag = diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span,
-				"nothing that this rule matches ever comes into its chain");
-		label_jumps(judge, diag, record->chain->name, true, "only what the rule does not match is sent there");
+	if (!alike)
+		return;
+	if (kept_out) {
+		alike->diag = diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span,
+				       "nothing that this rule matches ever comes into its chain");
+		label_jumps(judge, alike->diag, record->chain->name, true, "only what the rule does not match is sent there");
 		return;
 	}
-	diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span, "no packet of %s %s can match this rule%s%s",
-		 table_names[judge->survey.table->id], record->chain->name, reason ? ": " : "", reason ? reason : "");
+	alike->diag = diag_add(judge->diags, CODE_IMPOSSIBLE_RULE, record->rule->span,
+			       "no packet of %s %s can match this rule%s%s", table_names[judge->survey.table->id],
+			       record->chain->name, reason ? ": " : "", reason ? reason : "");
+}
+
+static struct alike *one_more_dead(struct judge *judge, const struct rule_record *record, enum diag_code code)
+{
+	struct alike_key key = {.chain = record->chain, .code = diag_code_info(code), .words = how_much(record)};
+
+	for (size_t i = 0; i < record->blamed.len && i < BLAMED_SHOWN; i++)
+		key.rules[i] = record->blamed.data[i].rule;
+	return one_more(judge, record, &key);
 }
 
 static void report_dead(struct judge *judge, const struct rule_record *record)
 {
-	struct diag *diag;
+	enum diag_code code = record->different ? CODE_SHADOWED_RULE : CODE_COVERED_RULE;
+	struct alike *alike;
 
 	if (record->nearness == NEAR_NOWHERE || (record->nearness != NEAR_CAME && record->uncovered)) {
 		report_impossible(judge, record);
 		return;
 	}
-	diag = record->different ?
-		       diag_add(judge->diags, CODE_SHADOWED_RULE, record->rule->span,
-				"no packet ever comes as far as this rule: earlier ones take everything that it matches") :
-		       diag_add(judge->diags, CODE_COVERED_RULE, record->rule->span,
-				"this rule could be left out: earlier ones do the same with everything that it matches");
-	label_blame(judge, diag, record);
+	if (record->blamed.len)
+		qsort(record->blamed.data, record->blamed.len, sizeof *record->blamed.data, more_first);
+	alike = one_more_dead(judge, record, code);
+	if (!alike)
+		return;
+	alike->diag = diag_add(judge->diags, code, record->rule->span, "%s",
+			       record->different ?
+				       "no packet ever comes as far as this rule: earlier ones take everything that it matches" :
+				       "this rule could be left out: earlier ones do the same with everything that it matches");
+	label_blame(judge, alike->diag, record);
 }
 
 static void report_redundant(struct judge *judge, const struct rule_record *record)
 {
 	const char *does = deed(record->rule);
-	struct diag *diag = diag_add(judge->diags, CODE_REDUNDANT_RULE, record->rule->span,
-				     "this rule could be left out: what it %s would be treated the same without it", does);
+	struct alike_key key = {record->chain, diag_code_info(CODE_REDUNDANT_RULE), does, {record->heir.rule}};
+	struct alike *alike = one_more(judge, record, &key);
 
+	if (!alike)
+		return;
+	alike->diag = diag_add(judge->diags, CODE_REDUNDANT_RULE, record->rule->span,
+			       "this rule could be left out: what it %s would be treated the same without it", does);
 	if (!record->heir.chain)
 		return;
 	if (record->heir.rule)
-		diag_label(judge->diags, diag, record->heir.rule->span, "this rule %s it as well, or a part of it", does);
+		diag_label(judge->diags, alike->diag, record->heir.rule->span, "this rule %s it as well, or a part of it", does);
 	else
-		diag_label(judge->diags, diag, record->heir.chain->span, "the policy %s it as well", does);
+		diag_label(judge->diags, alike->diag, record->heir.chain->span, "the policy %s it as well", does);
 }
 
 /* ---- lines ---- */
@@ -213,4 +277,5 @@ void judge_report(struct judge *judge)
 			report_line(judge, i, end);
 		}
 	}
+	label_alike(judge);
 }

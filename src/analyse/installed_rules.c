@@ -177,6 +177,7 @@ static void judge_init(struct judge *judge, const struct ruleset *ruleset, enum 
 
 	*judge = (struct judge){.diags = diags, .arena = ARENA_EMPTY};
 	table_survey_init(&judge->survey, ruleset, id);
+	intern_init(&judge->alike_keys, &judge->arena);
 	judge->chains = arena_zalloc(&judge->arena, (table->chains.len + 1) * sizeof *judge->chains);
 	for (size_t i = 0; i < table->chains.len; i++) {
 		const struct chain *chain = &table->chains.data[i];
