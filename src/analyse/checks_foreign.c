@@ -1,6 +1,7 @@
 /* Checks of the rules of others, as far as they touch what the policies say. */
 #include "checks_run.h"
 
+#include <peerwall/packetset.h>
 #include <peerwall/strbuf.h>
 
 #include <string.h>
@@ -406,42 +407,91 @@ void check_conntrack_helper(struct check_run *run)
 
 /* ---- refused before or after all ---- */
 
-static const struct permission_place *first_exposed(const struct check_run *run, const struct rule *rule)
-{
-	struct port_list ports;
-	enum protocol protocol;
-	bool by_ports = rule_ports(rule, &ports);
-
-	if (!rule->protocol.present) {
-		vec_each(place, &run->permissions)
-			if (place->permission->kind == PERMISSION_EXPOSE)
-				return place;
-		return NULL;
-	}
-	if (rule->protocol.negated || !protocol_of_number(rule->protocol.number, &protocol))
-		return NULL;
-	if (!by_ports) {
-		const struct port_map *map = &run->exposed[protocol];
-
-		if (rule_has_options(rule))
-			return NULL;
-		return map->items.len ? &run->permissions.data[map->items.data[0].owner] : NULL;
-	}
-	vec_each(range, &ports.ranges) {
-		const struct port_piece *piece = port_map_overlap(&run->exposed[protocol], range->lo, range->hi);
-
-		if (piece)
-			return &run->permissions.data[piece->owner];
-	}
-	return NULL;
-}
-
 static bool block_has(const struct interface_policy *block, const char *interface)
 {
 	vec_each(name, &block->names)
 		if (interface_names_overlap(name->text, interface))
 			return true;
 	return false;
+}
+
+/* Do all packets that the later rule refuses, as far as they have these ports, leave the chain here before? */
+static bool lets_go(const struct chain *chain, const struct rule *rule, const struct rule *later, enum protocol protocol,
+		    const struct port_piece *piece)
+{
+	struct port_list ports;
+
+	if (!rule_asks_plainly(rule) ||
+	    (rule->target.kind != TARGET_ACCEPT && (rule->target.kind != TARGET_RETURN || chain->builtin)))
+		return false;
+	if (rule->in.name && !interface_name_covers(rule->in.name, later->in.name))
+		return false;
+	if (rule->protocol.present && (rule->protocol.negated || rule->protocol.number != protocol_numbers[protocol]))
+		return false;
+	if (!rule_ports(rule, &ports))
+		return !rule_has_options(rule);
+	vec_each(range, &ports.ranges)
+		if (range->lo <= piece->lo && piece->hi <= range->hi)
+			return true;
+	return false;
+}
+
+static bool is_let_go_before(const struct chain *chain, const struct rule *later, enum protocol protocol,
+			     const struct port_piece *piece)
+{
+	for (const struct rule *rule = chain->rules.data; rule < later; rule++)
+		if (lets_go(chain, rule, later, protocol, piece))
+			return true;
+	return false;
+}
+
+/* What is exposed of these ports on the rule's interface, and comes as far as the rule; or NULL. */
+static const struct permission_place *dropped_of_ports(const struct check_run *run, const struct chain *chain,
+						       const struct rule *rule, enum protocol protocol,
+						       struct port_range ports)
+{
+	const struct port_map *map = &run->exposed[protocol];
+	const struct port_piece *piece = port_map_overlap(map, ports.lo, ports.hi);
+
+	for (; piece && piece < map->items.data + map->items.len && piece->lo <= ports.hi; piece++) {
+		const struct permission_place *place = &run->permissions.data[piece->owner];
+
+		if (block_has(place->interface, rule->in.name) && !is_let_go_before(chain, rule, protocol, piece))
+			return place;
+	}
+	return NULL;
+}
+
+static const struct permission_place *dropped_of_protocol(const struct check_run *run, const struct chain *chain,
+							  const struct rule *rule, enum protocol protocol)
+{
+	struct port_list ports;
+
+	if (rule->protocol.present && rule->protocol.number != protocol_numbers[protocol])
+		return NULL;
+	if (!rule_ports(rule, &ports))
+		return rule_has_options(rule) ? NULL :
+			dropped_of_ports(run, chain, rule, protocol, (struct port_range){0, UINT16_MAX});
+	vec_each(range, &ports.ranges) {
+		const struct permission_place *place = dropped_of_ports(run, chain, rule, protocol, *range);
+
+		if (place)
+			return place;
+	}
+	return NULL;
+}
+
+/* The first that is exposed and that the rule drops, or NULL. */
+static const struct permission_place *first_dropped(const struct check_run *run, const struct chain *chain,
+						    const struct rule *rule)
+{
+	const struct permission_place *place = NULL;
+
+	if (rule->protocol.negated)
+		return NULL;
+	for (int protocol = 0; protocol < PROTOCOL_COUNT && !place; protocol++)
+		place = dropped_of_protocol(run, chain, rule, (enum protocol)protocol);
+	return place;
 }
 
 static void check_foreign_drops_in(struct check_run *run, const struct table *table, const struct chain *chain)
@@ -452,8 +502,8 @@ static void check_foreign_drops_in(struct check_run *run, const struct table *ta
 
 		if (!rule_is_plain_refusal(rule) || !policy_interface_met(run, &rule->in))
 			continue;
-		place = first_exposed(run, rule);
-		if (!place || !block_has(place->interface, rule->in.name))
+		place = first_dropped(run, chain, rule);
+		if (!place)
 			continue;
 		diag = diag_add(run->diags, CODE_FOREIGN_DROP, rule->span,
 				"this rule in %s drops what the policy exposes on '%s'", table_names[table->id],

@@ -139,10 +139,10 @@ bool rule_refuses(const struct rule *rule)
 	return !rule->opaque && (rule->target.kind == TARGET_DROP || rule_target_is(rule, MODULE_T_REJECT));
 }
 
-bool rule_is_plain_refusal(const struct rule *rule)
+bool rule_asks_plainly(const struct rule *rule)
 {
-	if (!rule_refuses(rule) || !rule->in.name || rule->in.negated || rule->source.present ||
-	    rule->destination.present || rule->out.name || rule->fragment != FRAGMENT_NONE)
+	if (rule->opaque || rule->in.negated || rule->source.present || rule->destination.present || rule->out.name ||
+	    rule->fragment != FRAGMENT_NONE)
 		return false;
 	vec_each(match, &rule->matches)
 		switch (match->module) {
@@ -160,6 +160,11 @@ bool rule_is_plain_refusal(const struct rule *rule)
 			return false;
 		}
 	return true;
+}
+
+bool rule_is_plain_refusal(const struct rule *rule)
+{
+	return rule_refuses(rule) && rule->in.name && rule_asks_plainly(rule);
 }
 
 bool rule_ports(const struct rule *rule, struct port_list *out)

@@ -107,6 +107,8 @@ bool rule_is_terminal(const struct rule *rule);
 bool rule_target_is(const struct rule *rule, enum module_id module);
 /* DROP or REJECT */
 bool rule_refuses(const struct rule *rule);
+/* It asks at most for an interface of arrival, a protocol and destination ports. */
+bool rule_asks_plainly(const struct rule *rule);
 /* It refuses what comes in by a certain interface, and asks at most for a protocol and for destination ports. */
 bool rule_is_plain_refusal(const struct rule *rule);
 
