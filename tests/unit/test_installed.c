@@ -10,7 +10,8 @@
 
 /*
  * Random rules over a universe so small that every packet can be sent through, one by one: what is called unused is hit by
- * none of them, everything that none hits is called so, and what can be left out changes nothing when it is.
+ * none of them, everything that none hits is called so, what can be left out changes nothing when it is, and those that are blamed take
+ * what comes to the rule.
  */
 
 #define RULE_SETS 1000
@@ -85,12 +86,17 @@ static void make_rules(struct strbuf *text)
 
 /* ---- packets, one by one ---- */
 
+/* Where packets came. */
+struct seen {
+	bool hit[CHAINS_MAX][RULES_MAX], entered[CHAINS_MAX];
+};
+
 struct trial {
 	struct arena arena;
 	struct sources sources;
 	struct diags found, read;
 	struct ruleset ruleset;
-	bool hit[CHAINS_MAX][RULES_MAX];
+	struct seen seen;
 	unsigned coin[CHAINS_MAX][RULES_MAX]; /* whose side matters to the rule: bit numbers */
 	const struct rule *left_out;
 };
@@ -100,19 +106,21 @@ static struct table *table_of(struct trial *trial)
 	return &trial->ruleset.tables[TABLE_FILTER];
 }
 
-/* `hits`: whose rules are noted. */
-static enum one_fate walk(struct trial *trial, struct one_packet *packet, unsigned sides, const char *name, bool hits)
+/* `seen` may be NULL. */
+static enum one_fate walk(struct trial *trial, struct one_packet *packet, unsigned sides, const char *name, struct seen *seen)
 {
 	const struct chain *chain = table_find_chain(table_of(trial), name, strlen(name));
 	size_t index = (size_t)(chain - table_of(trial)->chains.data);
 	enum one_fate fate;
 
+	if (seen)
+		seen->entered[index] = true;
 	vec_each(rule, &chain->rules) {
 		packet->coin = sides >> trial->coin[index][rule - chain->rules.data] & 1;
 		if (rule == trial->left_out || !one_matches(packet, trial->ruleset.family, rule, HOOK_INPUT))
 			continue;
-		if (hits)
-			trial->hit[index][rule - chain->rules.data] = true;
+		if (seen)
+			seen->hit[index][rule - chain->rules.data] = true;
 		switch (rule->target.kind) {
 		case TARGET_ACCEPT:
 			return ONE_ACCEPT;
@@ -120,7 +128,7 @@ static enum one_fate walk(struct trial *trial, struct one_packet *packet, unsign
 			return ONE_DROP;
 		case TARGET_JUMP:
 		case TARGET_GOTO:
-			fate = walk(trial, packet, sides, rule->target.chain, hits);
+			fate = walk(trial, packet, sides, rule->target.chain, seen);
 			if (fate != ONE_GO_ON)
 				return fate;
 			if (rule->target.kind == TARGET_JUMP)
@@ -166,7 +174,7 @@ static void try_all(struct trial *trial)
 		struct one_packet packet = packet_number(number);
 
 		for (unsigned sides = 0; ports_fit(&packet) && sides < SIDES; sides++)
-			walk(trial, &packet, sides, "INPUT", true);
+			walk(trial, &packet, sides, "INPUT", &trial->seen);
 	}
 }
 
@@ -178,9 +186,9 @@ static bool changes_something(struct trial *trial, const struct rule *rule)
 
 		if (!ports_fit(&packet))
 			continue;
-		with = walk(trial, &packet, number % SIDES, "INPUT", false);
+		with = walk(trial, &packet, number % SIDES, "INPUT", NULL);
 		trial->left_out = rule;
-		without = walk(trial, &packet, number % SIDES, "INPUT", false);
+		without = walk(trial, &packet, number % SIDES, "INPUT", NULL);
 		trial->left_out = NULL;
 		if (with != without)
 			return true;
@@ -202,8 +210,79 @@ static const struct diag *said_of(const struct trial *trial, struct span span)
 	return said;
 }
 
+/* ---- who is blamed ---- */
+
+/* The walk that shows of a packet whether those that are blamed took it. */
+struct blame {
+	const struct diag *said;
+	const struct chain *chain;
+	const struct rule *rule;
+	unsigned came; /* packets that the rule matches, of those that come into its chain */
+};
+
+static bool is_hit(struct trial *trial, const struct seen *seen, struct span span)
+{
+	for (size_t c = 0; c < table_of(trial)->chains.len; c++)
+		for (size_t i = 0; i < table_of(trial)->chains.data[c].rules.len; i++)
+			if (seen->hit[c][i] && table_of(trial)->chains.data[c].rules.data[i].span.lo == span.lo)
+				return true;
+	return false;
+}
+
+/* Chance took it before: nobody can be blamed for that. */
+static bool is_taken_by_chance(const struct trial *trial, const struct seen *seen)
+{
+	const struct table *table = &trial->ruleset.tables[TABLE_FILTER];
+
+	for (size_t c = 0; c < table->chains.len; c++)
+		for (size_t i = 0; i < table->chains.data[c].rules.len; i++) {
+			const struct rule *rule = &table->chains.data[c].rules.data[i];
+
+			vec_each(match, &rule->matches)
+				if (match->module == MODULE_LIMIT && seen->hit[c][i] && rule->target.kind != TARGET_JUMP)
+					return true;
+		}
+	return false;
+}
+
+static void check_blamed_took(struct trial *trial, struct blame *blame, const struct seen *seen, const char *text)
+{
+	bool taken = false;
+
+	vec_each(label, &blame->said->labels) {
+		/* "and 2 more rules" */
+		bool hit = label->span.lo == SPAN_NONE.lo || is_hit(trial, seen, label->span);
+
+		taken = taken || hit;
+		ck_assert_msg(hit || !strstr(label->text, "all of it"), "not all of it is taken there: %s, in\n%s",
+			      blame->said->message, text);
+	}
+	ck_assert_msg(taken, "taken by nobody who is blamed: rule %td of %s, in\n%s", blame->rule - blame->chain->rules.data + 1,
+		      blame->chain->name, text);
+}
+
+static void check_blame(struct trial *trial, struct blame *blame, const char *text)
+{
+	size_t chain = (size_t)(blame->chain - table_of(trial)->chains.data);
+
+	for (unsigned number = 0; number < PACKETS * SIDES; number++) {
+		struct one_packet packet = packet_number(number / SIDES);
+		struct seen seen = {0};
+
+		if (!ports_fit(&packet))
+			continue;
+		walk(trial, &packet, number % SIDES, "INPUT", &seen);
+		packet.coin = true;
+		if (!seen.entered[chain] || is_taken_by_chance(trial, &seen) ||
+		    !one_matches(&packet, trial->ruleset.family, blame->rule, HOOK_INPUT))
+			continue;
+		blame->came++;
+		check_blamed_took(trial, blame, &seen, text);
+	}
+}
+
 struct count {
-	unsigned rules, impossible, shadowed, covered, redundant, chains;
+	unsigned rules, blames, impossible, shadowed, covered, redundant, chains;
 };
 
 static void check_rule(struct trial *trial, const struct chain *chain, const struct rule *rule, bool hit, const char *text,
@@ -222,6 +301,12 @@ static void check_rule(struct trial *trial, const struct chain *chain, const str
 	count->shadowed += said->code == CODE_SHADOWED_RULE;
 	count->covered += said->code == CODE_COVERED_RULE;
 	count->redundant += said->code == CODE_REDUNDANT_RULE;
+	if (said->code == CODE_SHADOWED_RULE || said->code == CODE_COVERED_RULE) {
+		struct blame blame = {said, chain, rule, 0};
+
+		check_blame(trial, &blame, text);
+		count->blames += blame.came > 0;
+	}
 	ck_assert_msg(!changes_something(trial, rule), "rule %td of %s is needed, in\n%s", rule - chain->rules.data + 1,
 		      chain->name, text);
 }
@@ -258,7 +343,7 @@ static void check_rules(struct count *count)
 
 		count->chains += said_of(&trial, chain->span) != NULL;
 		for (size_t i = 0; i < chain->rules.len; i++)
-			check_rule(&trial, chain, &chain->rules.data[i], trial.hit[c][i], strbuf_str(&text), count);
+			check_rule(&trial, chain, &chain->rules.data[i], trial.seen.hit[c][i], strbuf_str(&text), count);
 	}
 	strbuf_free(&text);
 	arena_free(&trial.arena);
@@ -270,8 +355,10 @@ START_TEST(agrees_with_every_packet)
 
 	for (unsigned i = 0; i < RULE_SETS; i++)
 		check_rules(&count);
-	printf("installed: %u random rules: %u impossible, %u shadowed, %u covered, %u redundant, %u chains unreached, no difference\n",
-	       count.rules, count.impossible, count.shadowed, count.covered, count.redundant, count.chains);
+	printf("installed: %u random rules: %u impossible, %u shadowed, %u covered, %u of these with packets for whoever is blamed, "
+	       "%u redundant, %u chains unreached, no difference\n",
+	       count.rules, count.impossible, count.shadowed, count.covered, count.blames, count.redundant, count.chains);
+	ck_assert_uint_gt(count.blames, 100);
 	ck_assert_uint_gt(count.impossible, 100);
 	ck_assert_uint_gt(count.shadowed, 100);
 	ck_assert_uint_gt(count.covered, 100);
