@@ -148,6 +148,7 @@ check-lab: $(BUILD)/peerwall
 check-corpus: $(BUILD)/peerwall
 	$(Q)tests/corpus/run.sh $(may_skip)
 	$(Q)tests/corpus/nft_rules.sh $(may_skip)
+	$(Q)tests/corpus/witnesses.py $(BUILD)/peerwall $(may_skip)
 
 check-story: $(BUILD)/peerwall
 	$(Q)tests/story/traces.sh $(BUILD)/peerwall $(may_skip)

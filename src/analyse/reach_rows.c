@@ -210,9 +210,9 @@ static uint32_t beginnings(struct packet_space *space)
 {
 	addr_number protocol = space->family == FAMILY_IPV4 ? NUMBER_ICMP : NUMBER_ICMPV6;
 	uint32_t icmp = packets_range(space, FIELD_PROTOCOL, protocol, protocol);
+	uint32_t request = packets_range(space, FIELD_ICMP, echo_request(space), echo_request(space));
 
-	return packets_or(space, packets_minus(space, space->all, icmp),
-			  packets_range(space, FIELD_ICMP, echo_request(space), echo_request(space)));
+	return packets_minus(space, opening(space), packets_minus(space, icmp, request));
 }
 
 /* A broadcast or a multicast that looks like one: of others only the host knows. */
@@ -258,8 +258,8 @@ struct reach_witness reach_find_witness(struct reach *reach, const struct reach_
 		.has_flags = values[FIELD_PROTOCOL] == NUMBER_TCP, .tcp_flags = (uint8_t)values[FIELD_FLAGS],
 	};
 
-	/* A first SYN, unless the rules look closer. */
-	if (!is_asked_for(space, FIELD_FLAGS))
+	/* A first SYN, unless the rules look at that. */
+	if (!packet.tcp_flags && !(space->fields[FIELD_FLAGS].mask & TCP_SYN))
 		packet.tcp_flags = TCP_SYN;
 	packet.state = packet_first_state(&packet);
 	set_way(&packet, space, &row->what, &witness.sample);

@@ -326,6 +326,9 @@ START_TEST(what_is_shown_of_a_row_can_be_traced)
 		/* HOPOPT. */
 		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 		"-A INPUT -p tcp -j DROP\n-A INPUT -p udp -j DROP\n-A INPUT -p icmp -j DROP\n-A INPUT -j ACCEPT\nCOMMIT\n",
+		/* One flag is looked at, and it is not the one that begins a connection. */
+		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A INPUT -m conntrack --ctstate NEW -j ACCEPT\n-A OUTPUT -p tcp -m tcp --tcp-flags ACK ACK -j ACCEPT\nCOMMIT\n",
 		/* Answers begin nothing. */
 		"*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT ACCEPT [0:0]\n"
 		"-A INPUT -m conntrack --ctstate INVALID -j DROP\n-A INPUT -p icmp -j ACCEPT\nCOMMIT\n",
