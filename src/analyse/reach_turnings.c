@@ -165,11 +165,21 @@ static bool is_choice(const struct turnings *turnings, const struct rule *rule)
 	}
 }
 
+/* Then a rule of another table may be in doubt instead. */
+static bool asks_for_mark(const struct rule *rule)
+{
+	vec_each(match, &rule->matches)
+		if (match->module == MODULE_MARK || match->module == MODULE_CONNMARK)
+			return true;
+	return false;
+}
+
 bool turnings_are_unsure(struct turnings *turnings, const struct ruleset *ruleset)
 {
 	vec_each(chain, &ruleset->tables[TABLE_NAT].chains)
 		vec_each(rule, &chain->rules)
-			if (is_choice(turnings, rule) || !rule_packets(turnings->space, rule, &turnings->vantage).exact)
+			if (is_choice(turnings, rule) || asks_for_mark(rule) ||
+			    !rule_packets(turnings->space, rule, &turnings->vantage).exact)
 				return true;
 	return false;
 }

@@ -313,6 +313,25 @@ START_TEST(a_container_is_reached_both_ways)
 }
 END_TEST
 
+/* What sets the mark by which nat chooses, may take hold or not. */
+START_TEST(what_a_doubtful_mark_leads_elsewhere_is_not_certain)
+{
+	static const char rules[] =
+		"*mangle\n:PREROUTING ACCEPT [0:0]\n:web - [0:0]\n-A PREROUTING -p tcp -m tcp --dport 80 -j web\n"
+		"-A web -m mac --mac-source 58:94:6B:17:41:7C -j RETURN\n-A web -j MARK --set-xmark 0x63/0xffffffff\nCOMMIT\n"
+		"*nat\n:PREROUTING ACCEPT [0:0]\n:OUTPUT ACCEPT [0:0]\n"
+		"-A PREROUTING -p tcp -m mark --mark 0x63 -j DNAT --to-destination 192.168.188.2\nCOMMIT\n";
+	struct world world;
+
+	ck_assert_uint_gt(check_rules(rules, false), 0);
+	world_init(&world, rules, false);
+	reach_within(&world, EXPOSURE_ROWS_MAX, UINT64_MAX);
+	vec_each(row, &world.reach.groups.data[0].rows)
+		ck_assert(!row->what.certain || row->what.kind != EXPOSURE_TRANSLATED);
+	world_free(&world);
+}
+END_TEST
+
 /* By every interface and to everything, where nobody told of the host: each row's packet can be traced, and gets where the row says. */
 START_TEST(what_is_shown_of_a_row_can_be_traced)
 {
@@ -376,6 +395,7 @@ Suite *unit_suite(void)
 	tcase_set_timeout(cases, 120);
 	tcase_add_test(cases, rows_of_random_rules_hold);
 	tcase_add_test(cases, a_container_is_reached_both_ways);
+	tcase_add_test(cases, what_a_doubtful_mark_leads_elsewhere_is_not_certain);
 	tcase_add_test(cases, what_is_shown_of_a_row_can_be_traced);
 	tcase_add_test(cases, rows_beyond_those_that_are_wanted_are_left_out);
 	tcase_add_test(cases, interfaces_beyond_the_effort_are_named_and_the_last_one_is_told);
