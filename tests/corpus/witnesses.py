@@ -14,7 +14,6 @@ import sys
 
 RULES_MOST = 300
 EVERY = 4
-ICMP = (1, 58)
 
 
 def run(*words):
@@ -42,8 +41,7 @@ def fault(row, trace):
     packet, verdict = trace["packet"], trace["verdict"]
     if not row["certain"] or trace["truncated"]:
         return None
-    # Rows are of new connections. An answer of ICMP alone is no packet of one.
-    if is_left_open(packet) or packet["protocol"] in ICMP and packet["state"] == "INVALID":
+    if is_left_open(packet):
         return None
     # By which interface it leaves what DNAT has turned, a packet cannot say.
     if verdict != "accepted" and not (row["end"] == "translated" and verdict == "undecided" and ends):
