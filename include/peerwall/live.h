@@ -2,11 +2,11 @@
  * live.h - the rules of this host: how they are read, and the tools that change them.
  *
  * Purpose: finds the tools and the backend in use, takes the locks, reads both families' rules. From live_open() to
- * live_close() no other peerwall changes rules; under the legacy backend no other iptables does either, if the
+ * live_unlock() no other peerwall changes rules; under the legacy backend no other iptables does either, if the
  * rules are to be changed: peerwall holds the tools' own lock meanwhile, and the tools it starts lock a
  * file of their own. nf_tables has no such lock: there, other programs' changes are noticed afterwards.
  * A kernel without IPv6 has only IPv4 rules; anything else that keeps IPv6's rules from being read is an error.
- * Units: milliseconds. Ownership: everything lives in the arena; live_close() lets go of the locks.
+ * Units: milliseconds. Ownership: everything lives in the arena; live_unlock() and live_close() let go of the locks.
  * Errors: false, worded in the failure (and in the diagnostics, for rules that cannot be read). Looking changes
  * nothing on the host: `iptables-legacy-save` is only run where tables exist, since it may create them.
  */
@@ -64,6 +64,12 @@ struct live {
 bool live_open(struct live *live, const struct live_options *options, enum live_purpose purpose, struct sources *sources,
 	       struct arena *arena, struct diags *diags, struct failure *failure);
 void live_close(struct live *live);
+
+/*
+ * Lets go of the locks; what was read stays. Comes before anything is printed: whoever does not read what we say must not keep
+ * others from changing rules, nor a change from being undone in time.
+ */
+void live_unlock(struct live *live);
 
 /* peerwall's own lock alone: for what changes no rules. */
 bool live_lock(struct lock *lock, const struct live_options *options, enum lock_kind kind, struct failure *failure);

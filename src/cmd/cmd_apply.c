@@ -175,6 +175,7 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 
 	change_interfaces(&changed, &command->live, change);
 	if (changed.items.len == 0) {
+		live_unlock(&command->live);
 		vec_each(name, &change->interfaces.items)
 			print_line("nothing to do: %s is up to date", *name);
 		return EXIT_FINE;
@@ -182,6 +183,7 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 	change_describe(&text, &command->live, change);
 	if (!change->rehearse || rehearsal_run(&command->live, change, &extent))
 		strbuf_addf(&text, "# %s\n", rehearsal_words(change, extent));
+	live_unlock(&command->live);
 	fputs(strbuf_str(&text), stdout);
 	strbuf_free(&text);
 	return failure_exit_code(&command->failure);

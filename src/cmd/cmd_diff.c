@@ -163,6 +163,7 @@ static int diff(struct live_command *command)
 		code = live_command_open(command, LIVE_PLAN);
 	if (code != EXIT_FINE)
 		return code;
+	live_unlock(&command->live);
 	live_command_loaded(command, &loaded);
 	if (!claims_check_loaded(&command->units, &loaded, &command->input.arena, &command->input.diags))
 		return EXIT_CONFLICT;

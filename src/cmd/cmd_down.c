@@ -67,6 +67,22 @@ static void suggest_names(struct live_command *command, const char *path)
 	strbuf_free(&names);
 }
 
+static bool is_interface_name(const char *argument)
+{
+	return *argument && strlen(argument) <= INTERFACE_NAME_MAX;
+}
+
+static int check_operands(const struct live_command *command)
+{
+	if (command->all == (command->operands.len > 0))
+		return usage_error(command->subcommand, command->all ? "--all takes no names" : "what is to be taken down?");
+	vec_each(operand, &command->operands)
+		if (!names_policy(*operand) && !is_interface_name(*operand))
+			return usage_error(command->subcommand, "'%s' is neither an interface's name (1 to %d bytes) nor a "
+					   "policy", *operand, INTERFACE_NAME_MAX);
+	return EXIT_FINE;
+}
+
 static int refuse_policy(struct live_command *command, const char *path)
 {
 	failure_set(&command->failure, FAILURE_SYSTEM, "%s does not say which interfaces are meant", path);
@@ -78,12 +94,8 @@ static int refuse_policy(struct live_command *command, const char *path)
 static int collect_names(struct live_command *command, const char *argument, struct name_list *out)
 {
 	const struct policy *policy;
-	size_t size = strlen(argument);
 
 	if (!names_policy(argument)) {
-		if (size == 0 || size > INTERFACE_NAME_MAX)
-			return usage_error(command->subcommand, "'%s' is neither an interface's name (1 to %d bytes) nor a "
-					   "policy", argument, INTERFACE_NAME_MAX);
 		vec_push(&command->input.arena, &out->items, argument);
 		return EXIT_FINE;
 	}
@@ -96,25 +108,37 @@ static int collect_names(struct live_command *command, const char *argument, str
 	return EXIT_FINE;
 }
 
-/* Those of the names that are loaded; says of the others that they are not. */
-static void select_loaded(struct live_command *command, const struct name_list *names, const struct name_list *loaded,
-			  struct name_list *out)
+struct downing {
+	struct change change;
+	struct name_list loaded; /* before */
+	struct name_list absent; /* asked for, and not up */
+};
+
+/* Parts the names. */
+static void select_loaded(struct live_command *command, const struct name_list *names, struct downing *downing)
 {
+	struct name_list *out = &downing->change.interfaces;
 	struct intern up, chosen;
 
 	intern_init(&up, &command->input.arena);
 	intern_init(&chosen, &command->input.arena);
-	vec_each(name, &loaded->items)
+	vec_each(name, &downing->loaded.items)
 		intern_add(&up, *name, strlen(*name));
-	vec_each(name, &names->items) {
+	vec_each(name, &names->items)
+		if (intern_find(&up, *name, strlen(*name)) == INTERN_NONE)
+			vec_push(&command->input.arena, &downing->absent.items, *name);
+		else if (intern_add(&chosen, *name, strlen(*name)) == out->items.len)
+			vec_push(&command->input.arena, &out->items, *name);
+}
+
+static void tell_absent(const struct live_command *command, const struct downing *downing)
+{
+	if (command->all && downing->loaded.items.len == 0)
+		print_line("nothing is up: nothing to do");
+	vec_each(name, &downing->absent.items) {
 		struct strbuf others = STRBUF_EMPTY;
 
-		if (intern_find(&up, *name, strlen(*name)) != INTERN_NONE) {
-			if (intern_add(&chosen, *name, strlen(*name)) == out->items.len)
-				vec_push(&command->input.arena, &out->items, *name);
-			continue;
-		}
-		list_names(&others, loaded, *name);
+		list_names(&others, &downing->loaded, *name);
 		if (others.len)
 			print_line("%s is not up: nothing to do (up is: %s)", *name, strbuf_str(&others));
 		else
@@ -125,22 +149,34 @@ static void select_loaded(struct live_command *command, const struct name_list *
 
 static void report(struct live_command *command, const void *context)
 {
-	const struct change *change = context;
+	const struct downing *downing = context;
 
-	(void)command;
-	vec_each(name, &change->interfaces.items)
+	tell_absent(command, downing);
+	vec_each(name, &downing->change.interfaces.items)
 		print_line("%s: down", *name);
+}
+
+static int show_dry_run(struct live_command *command, const struct downing *downing)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	live_unlock(&command->live);
+	tell_absent(command, downing);
+	change_describe(&text, &command->live, &downing->change);
+	fputs(strbuf_str(&text), stdout);
+	strbuf_free(&text);
+	return EXIT_FINE;
 }
 
 static int down(struct live_command *command, bool *ended)
 {
-	struct name_list names = {0}, loaded = {0};
-	struct change change = {0};
-	int code;
+	struct downing downing = {0};
+	struct change *change = &downing.change;
+	struct name_list names = {0};
+	int code = check_operands(command);
 
-	if (command->all == (command->operands.len > 0))
-		return usage_error(command->subcommand, command->all ? "--all takes no names" : "what is to be taken down?");
-	code = live_command_open(command, command->dry_run ? LIVE_LOOK : LIVE_UNLOAD);
+	if (code == EXIT_FINE)
+		code = live_command_open(command, command->dry_run ? LIVE_LOOK : LIVE_UNLOAD);
 	if (code != EXIT_FINE)
 		return code;
 	if (!command->dry_run && !recorded_change_may_begin(&command->live))
@@ -150,25 +186,17 @@ static int down(struct live_command *command, bool *ended)
 		if (code != EXIT_FINE)
 			return code;
 	}
-	live_command_loaded(command, &loaded);
+	live_command_loaded(command, &downing.loaded);
 	if (command->all)
-		change.interfaces = loaded;
+		change->interfaces = downing.loaded;
 	else
-		select_loaded(command, &names, &loaded, &change.interfaces);
+		select_loaded(command, &names, &downing);
 	for (int f = 0; f < FAMILY_COUNT; f++)
-		ruleset_init(&change.want[f], (enum family)f, &command->input.arena);
-	if (command->all && loaded.items.len == 0)
-		print_line("nothing is up: nothing to do");
-	if (command->dry_run) {
-		struct strbuf text = STRBUF_EMPTY;
-
-		change_describe(&text, &command->live, &change);
-		fputs(strbuf_str(&text), stdout);
-		strbuf_free(&text);
-		return EXIT_FINE;
-	}
+		ruleset_init(&change->want[f], (enum family)f, &command->input.arena);
+	if (command->dry_run)
+		return show_dry_run(command, &downing);
 	*ended = true;
-	return live_command_change(command, &change, report, &change);
+	return live_command_change(command, change, report, &downing);
 }
 
 static int run(int argc, char **argv)

@@ -103,6 +103,7 @@ static int rollback(struct live_command *command, bool *ended)
 {
 	struct record record;
 	sigset_t before;
+	bool done;
 	int code;
 
 	if (command->operands.len > 0)
@@ -124,11 +125,15 @@ static int rollback(struct live_command *command, bool *ended)
 			    backend_name(record.backend));
 		return EXIT_CONFLICT;
 	}
-	if (command->dry_run)
+	if (command->dry_run) {
+		live_unlock(&command->live);
 		return show_dry_run(command, &record);
+	}
 	*ended = true;
 	signals_hold(&before);
-	if (rollback_run(&command->live, &record, ""))
+	done = rollback_run(&command->live, &record, "");
+	live_unlock(&command->live);
+	if (done)
 		report(command, &record);
 	code = live_command_end(command, failure_exit_code(&command->failure));
 	signals_release(&before);

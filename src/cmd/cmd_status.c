@@ -398,6 +398,7 @@ static void tell(struct live_command *command, const struct status_list *list, s
 	enum change_situation situation = find_change(command, &record);
 	json_t *root = make_json(command, list, change_json(&record, situation));
 
+	live_unlock(&command->live);
 	watch->polls = command->live.backend == BACKEND_LEGACY;
 	command->silent = !is_news(watch, root);
 	if (!command->silent && command->json) {

@@ -41,6 +41,7 @@ int given_live(struct live_command *command, enum family family, struct check_sn
 
 	if (code != EXIT_FINE)
 		return code;
+	live_unlock(&command->live);
 	*found = command->live.has_family[family];
 	if (!*found)
 		return EXIT_FINE;

@@ -432,10 +432,13 @@ int live_command_change(struct live_command *command, const struct change *chang
 	bool waits = false;
 	struct record record;
 	sigset_t before;
+	bool done;
 	int code;
 
 	signals_hold(&before);
-	if (recorded_change_run(&command->live, change, command->subcommand->name, command->confirm_limit, &record)) {
+	done = recorded_change_run(&command->live, change, command->subcommand->name, command->confirm_limit, &record);
+	live_unlock(&command->live);
+	if (done) {
 		waits = record.id && command->confirm_limit;
 		report(command, context);
 		if (waits)
@@ -492,6 +495,8 @@ static void print_remarks(struct live_command *command)
 
 int live_command_end(struct live_command *command, int code)
 {
+	if (command->live_is_open)
+		live_unlock(&command->live);
 	if (!command->silent)
 		print_remarks(command);
 	if (command->live_is_open)

@@ -78,16 +78,17 @@ int live_command_compile(struct live_command *command);
 /* Reads the operands, which are policies, and compiles them. */
 int live_command_policies(struct live_command *command);
 
+/* Takes the locks, too: live_unlock() has to come before anything is printed. */
 int live_command_open(struct live_command *command, enum live_purpose purpose);
 
 /*
- * Makes the change, with a record of it, and calls `report` if it was made; then live_command_end(), and if it is to be
- * confirmed and there is somebody to ask, waits for the answer. The exit code. `command` is over then.
+ * Makes the change, with a record of it, lets go of the locks, and calls `report` if it was made; then live_command_end(),
+ * and if it is to be confirmed and there is somebody to ask, waits for the answer. The exit code. `command` is over then.
  */
 int live_command_change(struct live_command *command, const struct change *change,
 			void (*report)(struct live_command *command, const void *context), const void *context);
 
-/* Prints diagnostics, warnings and the failure on standard error, frees, and returns the exit code. */
+/* Lets go of the locks, prints diagnostics, warnings and the failure on standard error, frees, and returns the exit code. */
 int live_command_end(struct live_command *command, int code);
 
 /* The exit code that a failure stands for. */

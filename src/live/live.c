@@ -247,10 +247,15 @@ bool live_open(struct live *live, const struct live_options *options, enum live_
 	return true;
 }
 
-void live_close(struct live *live)
+void live_unlock(struct live *live)
 {
 	lock_release(&live->tools_lock);
 	lock_release(&live->own_lock);
+}
+
+void live_close(struct live *live)
+{
+	live_unlock(live);
 	strbuf_free(&live->warnings);
 	strbuf_free(&live->notes);
 }
