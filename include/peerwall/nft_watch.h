@@ -19,10 +19,11 @@
 #include <peerwall/nft_trace.h>
 #include <peerwall/watch_filter.h>
 
+#include <signal.h>
 #include <stdbool.h>
 
 struct nft_watch {
-	int owner;  /* the table is this socket's */
+	volatile sig_atomic_t owner; /* the table is this socket's; -1: it is gone */
 	int events;
 	char table[32];
 	struct arena scratch;
@@ -39,6 +40,9 @@ enum watch_mark {
 /* At most `rate` packets a second. `between`: also see packets between the tables. */
 int nft_watch_open(struct nft_watch *out, const struct watch_match_list *matches, unsigned rate, bool between);
 void nft_watch_close(struct nft_watch *watch);
+
+/* Lets go of the table alone: no more packets are marked. A signal's handler may call it. */
+void nft_watch_stop(struct nft_watch *watch);
 
 typedef void (*nft_watch_handler)(void *context, enum watch_mark mark, const struct nft_event *event);
 

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -54,12 +55,16 @@ static int64_t now_ms(void)
 
 /* Written to by the handler, so that poll() cannot miss it. */
 static int stop_pipe[2] = {-1, -1};
+/* The table goes at once, even while nobody takes what is printed. */
+static struct nft_watch *volatile stopped_watch;
 
 static void note_signal(int number)
 {
 	int error = errno;
 
 	(void)number;
+	if (stopped_watch)
+		nft_watch_stop(stopped_watch);
 	if (write(stop_pipe[1], "", 1) < 0) {
 		/* It is full: it was noted before. */
 	}
@@ -68,14 +73,23 @@ static void note_signal(int number)
 
 static int catch_signals(void)
 {
-	struct sigaction action = {.sa_handler = note_signal};
+	struct sigaction action = {.sa_handler = note_signal}, alarm = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
 
 	if (pipe2(stop_pipe, O_CLOEXEC | O_NONBLOCK) != 0)
 		return -errno;
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
+	/* The end of the time cuts off no line that is being written. */
+	sigaction(SIGALRM, &alarm, NULL);
 	return 0;
+}
+
+static void set_alarm(unsigned milliseconds)
+{
+	struct itimerval timer = {.it_value = {milliseconds / 1000, (milliseconds % 1000) * 1000L}};
+
+	setitimer(ITIMER_REAL, &timer, NULL);
 }
 
 /* ---- packets ---- */
@@ -171,7 +185,8 @@ static void print_packets(struct watcher *watcher, bool all)
 			watcher->open[kept++] = packet;
 			continue;
 		}
-		print_packet(watcher, packet);
+		if (!watcher->reader_gone)
+			print_packet(watcher, packet);
 		free_packet(packet);
 	}
 	watcher->open_count = kept;
@@ -246,15 +261,12 @@ static bool is_over(const struct watcher *watcher)
 	return watcher->reader_gone || (watcher->seen == watcher->command->watch.count && watcher->open_count == 0);
 }
 
-/* False when a signal came. */
-static bool wait_for_events(struct watcher *watcher, int64_t deadline)
+/* False when a signal came, or the time is over. */
+static bool wait_for_events(struct watcher *watcher)
 {
 	struct pollfd polled[2] = {{.fd = watcher->watch.events, .events = POLLIN}, {.fd = stop_pipe[0], .events = POLLIN}};
-	int64_t left = deadline - now_ms();
 
-	if (watcher->open_count && left > QUIET_LIMIT / 2)
-		left = QUIET_LIMIT / 2;
-	(void)poll(polled, 2, left < 0 ? 0 : (int)left);
+	(void)poll(polled, 2, watcher->open_count ? QUIET_LIMIT / 2 : -1);
 	return !polled[1].revents;
 }
 
@@ -268,13 +280,12 @@ static void note_loss(struct watcher *watcher)
 
 static int follow(struct watcher *watcher)
 {
-	int64_t deadline = now_ms() + watcher->command->watch.limit;
 	bool wanted = true;
 
-	while (wanted && now_ms() < deadline && !is_over(watcher)) {
+	while (wanted && !is_over(watcher)) {
 		int error;
 
-		wanted = wait_for_events(watcher, deadline);
+		wanted = wait_for_events(watcher);
 		error = nft_watch_receive(&watcher->watch, take_event, watcher);
 		watcher->congested = false;
 		if (error == -ENOBUFS) {
@@ -336,10 +347,13 @@ int watch_live(struct live_command *command, const struct watch_match_list *matc
 		watch_rules_free(watcher->rules);
 		return open_failed(error);
 	}
+	stopped_watch = &watcher->watch;
+	set_alarm(command->watch.limit);
 	/* To make the table was one commit. */
 	watcher->rules->generation += watcher->rules->has_generation;
 	print_start(watcher);
 	code = follow(watcher);
+	stopped_watch = NULL;
 	nft_watch_close(&watcher->watch);
 	print_end(watcher);
 	watch_rules_free(watcher->rules);

@@ -60,9 +60,10 @@ int nft_watch_open(struct nft_watch *out, const struct watch_match_list *matches
 	int error;
 
 	*out = (struct nft_watch){.events = -1, .scratch = ARENA_EMPTY};
-	out->owner = netlink_open();
-	if (out->owner < 0)
-		return out->owner;
+	error = netlink_open();
+	out->owner = error;
+	if (error < 0)
+		return error;
 	error = name_table(out);
 	if (error == 0)
 		error = open_events(out);
@@ -73,13 +74,21 @@ int nft_watch_open(struct nft_watch *out, const struct watch_match_list *matches
 	return error;
 }
 
+void nft_watch_stop(struct nft_watch *watch)
+{
+	int fd = watch->owner;
+
+	watch->owner = -1;
+	if (fd >= 0)
+		close(fd);
+}
+
 void nft_watch_close(struct nft_watch *watch)
 {
-	if (watch->owner >= 0)
-		close(watch->owner);
+	nft_watch_stop(watch);
 	if (watch->events >= 0)
 		close(watch->events);
-	watch->owner = watch->events = -1;
+	watch->events = -1;
 	arena_free(&watch->scratch);
 }
 

@@ -199,3 +199,46 @@ ended
 check "names of a policy: status" exits 0
 check "G7: what is applied meanwhile decides" shows_own
 check "no table is left at the end" no_table
+
+# ---- nobody reads what it prints ----
+
+# A full pipe; and traffic all the time.
+mkfifo "$policies/full"
+exec 7<>"$policies/full"
+python3 -c 'import os
+os.set_blocking(7, False)
+try:
+    while True:
+        os.write(7, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(7, True)'
+nsenter --net="/run/netns/$peer" ping -q -i 0.1 10.1.1.5 >/dev/null 7>&- &
+traffic=$!
+started="$started $traffic"
+# unread ARGUMENT...: begins, and waits until it is stuck.
+unread() {
+	nsenter --net="/run/netns/$host" "$program" watch --run-dir "$work/run" "$@" icmp >&7 2>"$work/err" 7>&- &
+	watcher=$!
+	started="$started $watcher"
+	unread_tries=0
+	until grep -q pipe_write "/proc/$watcher/wchan" || [ $((unread_tries += 1)) -gt 100 ]; do
+		sleep 0.05
+	done
+	[ $unread_tries -le 100 ]
+}
+check "unread: it is stuck" unread --for 2
+check "unread: the table is there" tables_of_ours
+sleep 2
+check "unread: no table is left behind its time" no_table
+check "unread: it was stuck all the time" grep -q pipe_write "/proc/$watcher/wchan"
+kill -s INT "$watcher"
+ended
+check "unread: an interrupt ends it" exits 5
+check "unread: it is stuck" unread --for 60
+kill -s TERM "$watcher"
+ended
+check "unread: SIGTERM ends it" exits 5
+check "unread: no table is left" no_table
+kill "$traffic"
+wait "$traffic" 2>/dev/null
+exec 7>&-
