@@ -53,6 +53,19 @@ static int tell_outcome(enum confirm_outcome outcome, const struct record *recor
 	return code;
 }
 
+/* While this one waited. Who wanted it undone hears no complaint. */
+static int tell_undone(const struct record *record, bool asked)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (!asked && *record->reason)
+		return tell_outcome(CONFIRM_TOO_LATE, record);
+	change_describe_name(&text, record);
+	print_line("%s %s", strbuf_str(&text), asked ? "is undone, as asked" : "was undone by `peerwall rollback`");
+	strbuf_free(&text);
+	return EXIT_UNDONE;
+}
+
 int confirmation_keep(const struct live_options *options, uint64_t id)
 {
 	struct arena arena = ARENA_EMPTY;
@@ -151,7 +164,7 @@ static void ask_to_undo(const struct live_options *options, uint64_t id)
 }
 
 /* What became of it, or -1 while that is open. */
-static int look(const struct live_options *options, uint64_t id, bool show)
+static int look(const struct live_options *options, uint64_t id, bool show, bool asked)
 {
 	struct arena arena = ARENA_EMPTY;
 	struct record record;
@@ -163,7 +176,7 @@ static int look(const struct live_options *options, uint64_t id, bool show)
 		print_error("another change has taken the place of this one; see `peerwall status`");
 	} else if (record.state == RECORD_KEPT || record.state == RECORD_UNDONE) {
 		fputc('\n', stderr);
-		code = tell_outcome(record.state == RECORD_KEPT ? CONFIRM_DONE : CONFIRM_TOO_LATE, &record);
+		code = record.state == RECORD_KEPT ? tell_outcome(CONFIRM_DONE, &record) : tell_undone(&record, asked);
 	} else if (!watcher_is_alive(options, &arena)) {
 		code = EXIT_SYSTEM;
 		fputc('\n', stderr);
@@ -178,14 +191,14 @@ static int look(const struct live_options *options, uint64_t id, bool show)
 int confirmation_wait(const struct live_options *options, uint64_t id)
 {
 	struct termios before;
-	bool show = isatty(STDERR_FILENO);
+	bool show = isatty(STDERR_FILENO), asked = false;
 	enum answer answer = ANSWER_NONE;
 	int code = -1;
 
 	if (!terminal_prepare(&before))
 		return EXIT_FINE;
 	while (code < 0 && answer != ANSWER_GONE) {
-		code = look(options, id, show);
+		code = look(options, id, show, asked);
 		if (code >= 0)
 			break;
 		answer = read_answer();
@@ -193,6 +206,7 @@ int confirmation_wait(const struct live_options *options, uint64_t id)
 			fputc('\n', stderr);
 			code = confirmation_keep(options, id);
 		} else if (answer == ANSWER_UNDO) {
+			asked = true;
 			ask_to_undo(options, id);
 		}
 	}

@@ -211,10 +211,12 @@ check "y: it is up" exits 0
 pw rollback
 at_terminal n --confirm 20 "$new"
 check "n undoes it" exits 12
-check "n: it is said" says "it was not wanted"
+check "n: it is said" says "is undone, as asked"
+check "n: that is no error" says_not "error"
 check "n: as before" undone
 at_terminal "$(printf '\003')" --confirm 20 "$new"
 check "an interrupt undoes it" exits 12
+check "an interrupt: it is said" says "is undone, as asked"
 check "an interrupt: as before" undone
 at_terminal xq --confirm 1.5 "$new"
 check "other keys are no answer" exits 12
@@ -222,6 +224,17 @@ check "other keys: as before" undone
 at_terminal early:yyy --confirm 1 "$new"
 check "what was typed before is no answer" exits 12
 check "typed before: as before" undone
+in_host python3 "$here/terminal.py" "" "$program" apply --run-dir "$work/run" --confirm 20 "$new" >"$work/terminal.out" 2>&1 &
+terminal=$!
+waits() { pw status; says "waits to be confirmed"; }
+within waits
+pw rollback
+wait $terminal
+status=$?
+cp "$work/terminal.out" "$work/out"
+check "a rollback from elsewhere ends it" exits 12
+check "a rollback from elsewhere: it is said" says "was undone by \`peerwall rollback\`"
+check "a rollback from elsewhere: that is no error" says_not "error"
 at_terminal hangup --confirm 1.5 "$new"
 pw status "$new"
 check "a terminal that goes away leaves it waiting" says "waits to be confirmed"
