@@ -55,12 +55,15 @@ static int enter_user_namespace(void)
 
 static int enter_namespace(void)
 {
-	int error;
+	int error, other;
 
 	if (unshare(CLONE_NEWNET) == 0)
 		return 0;
 	error = -errno;
-	return error == -EPERM && enter_user_namespace() == 0 ? 0 : error;
+	if (error != -EPERM)
+		return error;
+	other = enter_user_namespace();
+	return other == 0 || other == -ENOSPC ? other : error;
 }
 
 static _Noreturn void become_worker(net_namespace_work work, void *context, int answer, pid_t parent)

@@ -135,6 +135,19 @@ static bool load(struct rehearsal *rehearsal, enum family family, const struct s
 	return text->len == 0 || live_restore(rehearsal->live, family, text, false, said) == RESTORE_DONE;
 }
 
+static bool holds_foreign_rules(const struct rehearsal *rehearsal, enum family family, enum table_id table)
+{
+	const struct live *live = rehearsal->live;
+	struct strbuf line = STRBUF_EMPTY;
+	struct ruleset nothing;
+	bool gone, holds;
+
+	ruleset_init(&nothing, family, live->arena);
+	holds = foreign_rules_differ(&live->rules[family], &nothing, table, live->arena, &line, &gone);
+	strbuf_free(&line);
+	return holds;
+}
+
 /* From nothing, if need be: what was loaded before is not what is being tried. */
 static void set_scene(struct rehearsal *rehearsal, enum family family, enum table_id table)
 {
@@ -145,8 +158,11 @@ static void set_scene(struct rehearsal *rehearsal, enum family family, enum tabl
 	if (!load(rehearsal, family, &copy, &said)) {
 		rehearsal->careful = true;
 		say(rehearsal, LINE_ALONE, "%s", "");
-		say(rehearsal, LINE_NOTE, "%s, table %s: other programs' rules cannot be loaded a second time to rehearse beside them, "
-		    "so peerwall's were rehearsed alone: %s", family_name(family), table_names[table], strbuf_str(&said));
+		say(rehearsal, LINE_NOTE, "%s, table %s: %s: %s", family_name(family), table_names[table],
+		    holds_foreign_rules(rehearsal, family, table) ?
+			    "other programs' rules cannot be loaded a second time to rehearse beside them, so peerwall's were rehearsed alone" :
+			    "what is loaded cannot be loaded a second time to rehearse on it",
+		    strbuf_str(&said));
 		strbuf_reset(&said);
 		print_own_table(&own, rehearsal, family, table);
 		load(rehearsal, family, &own, &said);
@@ -280,6 +296,13 @@ static bool fall_back(struct live *live, const struct plan plans[FAMILY_COUNT], 
 	return load_payloads(live, plans, true);
 }
 
+/* ENOSPC in the kernel's words is a full disk. */
+static const char *namespace_error(int error)
+{
+	return error == -ENOSPC ? "the limit of namespaces is reached (/proc/sys/user/max_net_namespaces or max_user_namespaces)" :
+				  strerror(-error);
+}
+
 static const char *run_in_namespace(struct rehearsal *rehearsal, enum rehearsal_extent *extent)
 {
 	struct strbuf said = STRBUF_EMPTY;
@@ -289,7 +312,7 @@ static const char *run_in_namespace(struct rehearsal *rehearsal, enum rehearsal_
 	if (error == -ECHILD)
 		failure_set(rehearsal->live->failure, FAILURE_SYSTEM, "the process that rehearsed the change was killed");
 	else if (error)
-		impossible = strerror(-error);
+		impossible = namespace_error(error);
 	else
 		impossible = take_lines(rehearsal, said.data, extent);
 	strbuf_free(&said);

@@ -133,6 +133,28 @@ check "a copy that does not load: reloaded" exits 0
 pw down wg1
 check "a copy that does not load: as before" rules_as_before
 
+# A tool that breaks wherever it is not wanted, and nobody has rules but peerwall.
+host_of_others=$host
+new_host
+pw_options="--backend $backend" apply_options=
+pw apply "$policy"
+remember
+rehearsing_tools "[ \"\$(readlink /proc/self/ns/net)\" = '$(live_namespace)' ] || { echo broken >&2; exit 1; }"
+pw apply "$policies/other.pw"
+refused 5 "a tool that breaks elsewhere, without others' rules"
+check "a tool that breaks elsewhere: others are not blamed" says_not "other programs"
+check "a tool that breaks elsewhere: what could not be had" says "what is loaded cannot be loaded a second time to rehearse on it"
+
+# A limit of the kernel's, for all that root of a namespace may make.
+pw_options="--backend $backend" apply_options=
+in_host unshare -rn sh -c 'echo 0 >/proc/sys/user/max_net_namespaces && exec "$@"' - \
+	"$program" apply --run-dir "$work/run" --backend "$backend" "$policy" >"$work/out" 2>"$work/err"
+status=$?
+check "no more namespaces: up" exits 0
+check "no more namespaces: it is told" says "note: no rehearsal in a network namespace, only the tools' --test: the limit of namespaces is reached (/proc/sys/user/max_net_namespaces or max_user_namespaces)"
+host=$host_of_others
+remember
+
 # Root that may change rules, and no more: a user namespace does, too.
 with_few_rights() {
 	in_host setpriv --inh-caps=-all --bounding-set=-all,+net_admin,+net_raw "$program" apply --run-dir "$work/run" \
