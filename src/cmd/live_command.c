@@ -40,7 +40,7 @@ static const struct {
 	[FLAG_PARAMETER] = {{NULL, 'D', true}, 0, "-D wants NAME=VALUE"},
 	[FLAG_BACKEND] = {{"backend", 0, true}, 0, "--backend is nft, legacy or auto"},
 	[FLAG_TOOLS] = {{"tools", 0, true}, 0, NULL},
-	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0, NULL},
+	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0, "--run-dir wants a directory"},
 	[FLAG_WAIT] = {{"wait", 0, true}, 0, "--wait wants a number of seconds"},
 	[FLAG_TIMEOUT] = {{"timeout", 0, true}, 0, "--timeout wants a number of seconds above 0"},
 	[FLAG_COLOUR] = {{"color", 0, true}, 0, "--color is auto, always or never"},
@@ -175,6 +175,9 @@ static bool set_value(struct live_command *command, int flag, const char *value)
 		return input_add_parameter(&command->input, value);
 	case FLAG_BACKEND:
 		return set_backend(command, value);
+	case FLAG_RUN_DIR:
+		options->run_directory = options->state_directory = value;
+		return *value;
 	case FLAG_WAIT:
 		return parse_seconds(value, &options->lock_limit);
 	case FLAG_TIMEOUT:
@@ -228,10 +231,6 @@ static void keep_value(struct live_command *command, int flag, const char *value
 	switch (flag) {
 	case FLAG_TOOLS:
 		command->options.tools_directory = value;
-		break;
-	case FLAG_RUN_DIR:
-		command->options.run_directory = value;
-		command->options.state_directory = value;
 		break;
 	case FLAG_SNAPSHOT:
 		take_snapshot(command, value, SNAPSHOT_FAMILY_UNKNOWN);

@@ -131,6 +131,20 @@ static void tell_of_native_tables(struct live *live)
 	strbuf_addc(&live->notes, '\n');
 }
 
+/* Root that may do this much and no more, as in most containers: the tools would say that one must be root. */
+static bool read_generation(struct live *live)
+{
+	int error = generation_read(&live->generation);
+
+	live->has_generation = error == 0;
+	if (error != -EPERM)
+		return true;
+	failure_set(live->failure, FAILURE_SYSTEM, "CAP_NET_ADMIN is missing: without it, not even root may read and change the "
+		    "kernel's rules");
+	failure_note(live->failure, "a container or a unit has to be given it; nothing was changed");
+	return false;
+}
+
 static bool find_backend(struct live *live, enum live_purpose purpose)
 {
 	struct reading readings[BACKEND_COUNT][FAMILY_COUNT];
@@ -140,7 +154,8 @@ static bool find_backend(struct live *live, enum live_purpose purpose)
 
 	if (!toolbox_find(&toolbox, live->options.tools_directory, live->options.tool_limit, live->failure))
 		return false;
-	live->has_generation = generation_read(&live->generation) == 0;
+	if (!read_generation(live))
+		return false;
 	for (int b = 0; b < BACKEND_COUNT; b++)
 		if (!survey_backend(live, &toolbox, (enum backend)b, readings[b], holdings[b]))
 			return false;
@@ -181,6 +196,14 @@ static bool check_rights(struct failure *failure)
 	return false;
 }
 
+/* "has held /run/peerwall/lock for 10 seconds" */
+static const char *describe_holding(struct arena *arena, const char *path, unsigned waited)
+{
+	if (waited == 0)
+		return arena_printf(arena, "holds %s", path);
+	return arena_printf(arena, "has held %s for %g second%s", path, waited / 1000.0, waited == 1000 ? "" : "s");
+}
+
 bool live_lock(struct lock *lock, const struct live_options *options, enum lock_kind kind, struct failure *failure)
 {
 	const char *directory = options->run_directory;
@@ -194,16 +217,16 @@ bool live_lock(struct lock *lock, const struct live_options *options, enum lock_
 		return failure_set(failure, FAILURE_SYSTEM,
 				   "%s: others than root may write there; locks in it would be worth nothing", directory);
 	if (error)
-		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", directory, strerror(-error));
+		return failure_set(failure, FAILURE_SYSTEM, "the run directory %s: %s", directory, strerror(-error));
 	error = lock_acquire(lock, path, kind, options->lock_limit);
 	if (error == -ETIMEDOUT) {
-		failure_set(failure, FAILURE_SYSTEM, "another peerwall, or a tool of one, has held %s for %g seconds", path,
-			    options->lock_limit / 1000.0);
+		failure_set(failure, FAILURE_SYSTEM, "another peerwall, or a tool of one, %s",
+			    describe_holding(failure->arena, path, options->lock_limit));
 		failure_note(failure, "nothing was changed; --wait SECONDS waits longer");
 		return false;
 	}
 	if (error)
-		return failure_set(failure, FAILURE_SYSTEM, "%s: %s", path, strerror(-error));
+		return failure_set(failure, FAILURE_SYSTEM, "the lock %s: %s", path, strerror(-error));
 	return true;
 }
 
@@ -220,10 +243,11 @@ static bool take_tools_lock(struct live *live)
 	int error = lock_acquire(&live->tools_lock, live->options.xtables_lock, LOCK_EXCLUSIVE, live->options.lock_limit);
 
 	if (error == -ETIMEDOUT)
-		return failure_set(live->failure, FAILURE_SYSTEM, "another iptables has held %s for %g seconds",
-				   live->options.xtables_lock, live->options.lock_limit / 1000.0);
+		return failure_set(live->failure, FAILURE_SYSTEM, "another iptables %s",
+				   describe_holding(live->arena, live->options.xtables_lock, live->options.lock_limit));
 	if (error)
-		return failure_set(live->failure, FAILURE_SYSTEM, "%s: %s", live->options.xtables_lock, strerror(-error));
+		return failure_set(live->failure, FAILURE_SYSTEM, "the lock of iptables, %s: %s",
+				   live->options.xtables_lock, strerror(-error));
 	return read_families(live, live->rules, live->texts, FAILURE_SYSTEM);
 }
 

@@ -6,8 +6,8 @@
  * end with us: nothing is left behind, whatever is killed.
  * It takes CAP_SYS_ADMIN, or a user namespace, in which the child has all rights over what it has made, and no others.
  * Source of facts: unshare(2), network_namespaces(7), user_namespaces(7).
- * Errors: 0 if the work came to its end; -errno if there is no namespace to be had (-ENOSPC: at the limit); -ECHILD if the child was
- * killed on the way. State after failure: none of it is left.
+ * Errors: 0 if the work came to its end; -errno if there is no namespace to be had (-ENOSPC: at the limit);
+ * -ECHILD if the child was killed on the way. State after failure: none of it is left.
  */
 #ifndef PEERWALL_NET_NAMESPACE_H
 #define PEERWALL_NET_NAMESPACE_H

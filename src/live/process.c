@@ -292,7 +292,8 @@ void process_describe_end(struct strbuf *out, const struct process *process, con
 		strbuf_addf(out, "was killed by signal %d (%s)", result->code, strsignal(result->code));
 		break;
 	case PROCESS_TIMED_OUT:
-		strbuf_addf(out, "did not finish within %g seconds and was stopped", process->time_limit / 1000.0);
+		strbuf_addf(out, "did not finish within %g second%s and was stopped", process->time_limit / 1000.0,
+			    process->time_limit == 1000 ? "" : "s");
 		break;
 	case PROCESS_OUTPUT_TOO_LARGE:
 		strbuf_addf(out, "wrote more than %zu bytes and was stopped", process->output_limit);

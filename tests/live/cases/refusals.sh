@@ -69,6 +69,13 @@ chmod 755 "$policies"
 in_host unshare -r "$program" apply --run-dir "$work/run2" "$policy" >"$work/out" 2>"$work/err"
 status=$?
 refused 5 "root of another namespace"
+for subcommand in apply down status diff; do
+	in_host setpriv --inh-caps=-all --bounding-set=-net_admin "$program" $subcommand --run-dir "$work/run" "$policy" \
+		>"$work/out" 2>"$work/err"
+	status=$?
+	refused 5 "$subcommand without CAP_NET_ADMIN"
+	check "$subcommand without CAP_NET_ADMIN: it is named" says "error: CAP_NET_ADMIN is missing"
+done
 
 # Locks.
 mkdir -p "$work/run"
@@ -78,7 +85,13 @@ started="$started $holder"
 sleep 0.2
 pw apply --wait 0.3 "$policy"
 refused 5 "another peerwall at work"
-check "the lock is named" says "has held $work/run/lock"
+check "the lock is named" says "has held $work/run/lock for 0.3 seconds"
+pw apply --wait 0 "$policy"
+refused 5 "another peerwall at work, no time to wait"
+check "no time to wait: it is told" says "a tool of one, holds $work/run/lock"
+pw apply --wait 1 "$policy"
+check "a second to wait: it is told" says "has held $work/run/lock for 1 second"
+check "a second is one" says_not "1 seconds"
 kill $(pgrep -P $holder) $holder 2>/dev/null
 wait $holder 2>/dev/null
 if [ "$backend" = legacy ]; then
@@ -92,6 +105,12 @@ if [ "$backend" = legacy ]; then
 	kill $(pgrep -P $holder) $holder 2>/dev/null
 	wait $holder 2>/dev/null
 fi
+pw apply --run-dir "" "$policy"
+check "a run directory without a name" exits 2
+check "a run directory without a name: it is told" says "--run-dir wants a directory"
+pw apply --run-dir /proc/none "$policy"
+check "a run directory that cannot be" exits 5
+check "a run directory that cannot be: it is named" says "error: the run directory /proc/none: No such file or directory"
 pw apply --run-dir "$work/no/such/directory" "$policy"
 refused 5 "no place for the lock"
 mkdir "$work/open-$backend"
