@@ -61,6 +61,8 @@ struct drift {
 	const char *chain;
 	unsigned position;       /* of the rule in its chain, from 1 */
 	const struct rule *rule; /* NULL for chains */
+	unsigned overtaker_position;  /* of an overtaken jump: the first rule before it that can accept */
+	const struct rule *overtaker; /* NULL of all others */
 };
 
 struct drift_list {

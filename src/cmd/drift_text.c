@@ -31,21 +31,37 @@ void drift_describe(struct strbuf *out, enum family family, const struct drift *
 	}
 	strbuf_addf(out, ", rule %u: %s: ", drift->position, kinds[drift->kind].words);
 	rule_encode(out, family, drift->rule);
+	if (!drift->overtaker)
+		return;
+	strbuf_addf(out, " (rule %u: ", drift->overtaker_position);
+	rule_encode(out, family, drift->overtaker);
+	strbuf_addc(out, ')');
+}
+
+static void set_rule(json_t *object, enum family family, unsigned position, const struct rule *rule)
+{
+	struct strbuf text = STRBUF_EMPTY;
+
+	rule_encode(&text, family, rule);
+	json_object_set_new(object, "position", json_integer(position));
+	json_object_set_new(object, "rule", json_text(strbuf_str(&text), text.len));
+	strbuf_free(&text);
 }
 
 json_t *drift_json(enum family family, const struct drift *drift)
 {
 	json_t *object = json_object();
-	struct strbuf rule = STRBUF_EMPTY;
 
 	json_object_set_new(object, "kind", json_string(drift_kind_name(drift->kind)));
 	json_object_set_new(object, "table", json_string(table_names[drift->table]));
 	json_object_set_new(object, "chain", json_string(drift->chain));
-	if (drift->rule) {
-		rule_encode(&rule, family, drift->rule);
-		json_object_set_new(object, "position", json_integer(drift->position));
-		json_object_set_new(object, "rule", json_text(strbuf_str(&rule), rule.len));
+	if (drift->rule)
+		set_rule(object, family, drift->position, drift->rule);
+	if (drift->overtaker) {
+		json_t *overtaker = json_object();
+
+		set_rule(overtaker, family, drift->overtaker_position, drift->overtaker);
+		json_object_set_new(object, "overtakenBy", overtaker);
 	}
-	strbuf_free(&rule);
 	return object;
 }

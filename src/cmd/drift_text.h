@@ -17,7 +17,7 @@ const char *drift_kind_name(enum drift_kind kind);
 /* "IPv4 mangle PW-wg1, rule 3: missing: -s 10.1.1.4/32 -j RETURN" */
 void drift_describe(struct strbuf *out, enum family family, const struct drift *drift);
 
-/* {"kind", "table", "chain", "position", "rule"}; the last two only where there is a rule. */
+/* {"kind", "table", "chain", "position", "rule", "overtakenBy"}; the last three only where there are such rules. */
 json_t *drift_json(enum family family, const struct drift *drift);
 
 #endif

@@ -199,16 +199,16 @@ void obstacles_find(struct obstacles *out, const struct ruleset *live, enum tabl
 		}
 }
 
-bool jump_is_overtaken(const struct obstacles *obstacles, const struct own_jump *jump)
+const struct obstacle *jump_overtaker(const struct obstacles *obstacles, const struct own_jump *jump)
 {
 	vec_each(obstacle, &obstacles->of[jump->hook]) {
 		if (obstacle->index >= jump->index)
 			break;
 		if (interfaces_may_meet(&obstacle->rule->in, &jump->rule->in) &&
 		    interfaces_may_meet(&obstacle->rule->out, &jump->rule->out))
-			return true;
+			return obstacle;
 	}
-	return false;
+	return NULL;
 }
 
 /* A chain that only turns away single sources and otherwise goes on: what fail2ban and its like keep. */

@@ -43,8 +43,8 @@ struct obstacles {
 
 void obstacles_find(struct obstacles *out, const struct ruleset *live, enum table_id table, struct arena *arena);
 
-/* Does one of them that may be about this interface stand before the jump? */
-bool jump_is_overtaken(const struct obstacles *obstacles, const struct own_jump *jump);
+/* The first of them that may be about this interface and stands before the jump; NULL if none does. */
+const struct obstacle *jump_overtaker(const struct obstacles *obstacles, const struct own_jump *jump);
 
 /*
  * Where a jump goes that is to be inserted, from 1, once all of our jumps for the planned interfaces but those of

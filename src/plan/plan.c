@@ -146,7 +146,7 @@ static bool jump_is_wrong(const struct planning *planning, const struct jumps *j
 		return true;
 	}
 	*why = DRIFT_JUMP_OVERTAKEN;
-	return jump_is_overtaken(&jumps->obstacles, jump);
+	return jump_overtaker(&jumps->obstacles, jump) != NULL;
 }
 
 /* ---- one table ---- */
@@ -342,6 +342,19 @@ static void drift_chains(const struct planning *planning, struct drift_list *out
 						 .interface = own_chain_interface(planning->arena, (*chain)->name)});
 }
 
+static struct drift drift_of_jump(const struct jumps *jumps, enum table_id table, const struct own_jump *jump, enum drift_kind why)
+{
+	const struct obstacle *overtaker = why == DRIFT_JUMP_OVERTAKEN ? jump_overtaker(&jumps->obstacles, jump) : NULL;
+	struct drift drift = {.kind = why, .table = table, .interface = jump->interface, .chain = jump->chain,
+			      .position = (unsigned)jump->index + 1, .rule = jump->rule};
+
+	if (overtaker) {
+		drift.overtaker_position = (unsigned)overtaker->index + 1;
+		drift.overtaker = overtaker->rule;
+	}
+	return drift;
+}
+
 static void drift_jumps(const struct planning *planning, struct drift_list *out, enum table_id table)
 {
 	struct jumps jumps;
@@ -350,10 +363,7 @@ static void drift_jumps(const struct planning *planning, struct drift_list *out,
 	jumps_find(planning, &jumps, table);
 	vec_each(jump, &jumps.live.items)
 		if (jump_is_wrong(planning, &jumps, jump, &why))
-			drift_add(planning, out,
-				  (struct drift){.kind = why, .table = table, .interface = jump->interface,
-						 .chain = jump->chain, .position = (unsigned)jump->index + 1,
-						 .rule = jump->rule});
+			drift_add(planning, out, drift_of_jump(&jumps, table, jump, why));
 	if (!planning->want)
 		return;
 	vec_each(chain, &planning->want->tables[table].chains)

@@ -49,6 +49,17 @@ check "a rule too few is a drift" exits 8
 check "of IPv6" says "IPv6 mangle PW-wg1, rule 1: missing rule"
 repaired "a rule too few"
 
+in_host "iptables-$backend" -w 5 -t mangle -I PREROUTING 1 -p tcp -j ACCEPT
+pw status "$policy"
+check "a rule before the jump is a drift" exits 8
+check "and is shown" says " (rule 1: -p tcp -j ACCEPT)"
+pw status --format json "$policy"
+check "also in JSON" in_json '.interfaces[0].families[0].differences[0] |
+	.kind == "jump-overtaken" and .position == 2 and .overtakenBy == {position: 1, rule: "-p tcp -j ACCEPT"}'
+pw apply "$policy"
+in_host "iptables-$backend" -w 5 -t mangle -D PREROUTING -p tcp -j ACCEPT
+check "a rule before the jump: all is as applied" own_as_applied
+
 jump=$(in_host "iptables-$backend-save" -t mangle | sed -n 's/^-A \(PREROUTING -i wg1 .*\)/\1/p')
 eval "in_host iptables-$backend -w 5 -t mangle -D $jump"
 pw status "$policy"

@@ -40,7 +40,8 @@ pw apply "$policy"
 check "apply repairs it" says "peerwall: wg1: repaired"
 check "and that is told" report 3 "peerwall: wg1: up ("
 in_host "iptables-$backend" -w 5 -t mangle -I PREROUTING 1 -j ACCEPT
-check "somebody came before it in mangle: told" report 4 "a rule before this jump can accept packets"
+check "somebody came before it in mangle: told" report 4 "IPv4 mangle PREROUTING, rule 2: a rule before this jump can accept packets: -i wg1 "
+check "and by which rule" report 4 " (rule 1: -j ACCEPT)"
 pw apply "$policy"
 check "apply repairs it" report 5 "peerwall: wg1: up ("
 in_host "ip6tables-$backend" -w 5 -t mangle -F
