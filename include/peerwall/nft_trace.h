@@ -92,8 +92,8 @@ const char *nft_word_keep(struct nft_word word, struct arena *arena);
 /* A decimal number, or one with 0x before it. */
 bool nft_word_number(struct nft_word word, uint64_t most, uint64_t *out);
 
-/* What stands behind "packet:". */
-void nft_header_read(struct nft_header *out, const char *text, const char *end, struct arena *arena);
+/* What stands behind "packet:". False if a number in it cannot be one of that field. */
+bool nft_header_read(struct nft_header *out, const char *text, const char *end, struct arena *arena);
 /* A type of ICMP by nft's name for it. */
 bool nft_icmp_type(struct nft_word word, enum family family, uint8_t *out);
 

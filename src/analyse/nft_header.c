@@ -67,11 +67,22 @@ struct header_reader {
 	struct arena *arena;
 	const char *rest, *end;
 	unsigned addresses;
+	bool impossible; /* a number is larger than its field */
 };
 
 static struct nft_word take(struct header_reader *reader)
 {
 	return nft_word_next(&reader->rest, reader->end);
+}
+
+/* False if it is none: nft may print names. */
+static bool take_number(struct header_reader *reader, uint64_t most, uint64_t *out)
+{
+	struct nft_word word = take(reader);
+	bool taken = nft_word_number(word, most, out);
+
+	reader->impossible |= !taken && word.size && word.text[0] >= '0' && word.text[0] <= '9';
+	return taken;
 }
 
 static void take_address(struct header_reader *reader, struct addr_bounds *out)
@@ -107,10 +118,10 @@ static void take_ip(struct header_reader *reader, bool is6)
 	} else if (nft_word_is(key, is6 ? "nexthdr" : "protocol")) {
 		take_protocol(reader);
 	} else if (nft_word_is(key, is6 ? "hoplimit" : "ttl")) {
-		packet->has_ttl = nft_word_number(take(reader), UINT8_MAX, &number);
+		packet->has_ttl = take_number(reader, UINT8_MAX, &number);
 		packet->ttl = packet->has_ttl ? (uint8_t)number : 0;
 	} else if (nft_word_is(key, "length")) {
-		packet->has_length = nft_word_number(take(reader), UINT16_MAX - IP6_HEADER_SIZE, &number);
+		packet->has_length = take_number(reader, UINT16_MAX, &number) && number <= UINT16_MAX - IP6_HEADER_SIZE;
 		packet->length = packet->has_length ? (uint16_t)(number + (is6 ? IP6_HEADER_SIZE : 0)) : 0;
 	} else {
 		take(reader);
@@ -145,7 +156,7 @@ static void take_port(struct header_reader *reader, struct port_range *out)
 {
 	uint64_t number;
 
-	if (nft_word_number(take(reader), UINT16_MAX, &number))
+	if (take_number(reader, UINT16_MAX, &number))
 		*out = (struct port_range){(uint16_t)number, (uint16_t)number};
 }
 
@@ -182,7 +193,7 @@ static void take_meta(struct header_reader *reader)
 		take(reader);
 }
 
-void nft_header_read(struct nft_header *out, const char *text, const char *end, struct arena *arena)
+bool nft_header_read(struct nft_header *out, const char *text, const char *end, struct arena *arena)
 {
 	struct header_reader reader = {.header = out, .arena = arena, .rest = text, .end = end};
 
@@ -203,4 +214,5 @@ void nft_header_read(struct nft_header *out, const char *text, const char *end, 
 	}
 	out->has_addresses = reader.addresses == 2;
 	out->packet.state = packet_first_state(&out->packet);
+	return !reader.impossible;
 }

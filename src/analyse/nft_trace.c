@@ -116,8 +116,7 @@ static bool take_unknown_rule(struct trace_reader *reader, struct nft_event *eve
 static bool take_packet(struct trace_reader *reader, struct nft_event *event, const char *text, const char *end)
 {
 	event->kind = NFT_EVENT_PACKET;
-	nft_header_read(&event->header, text, end, reader->arena);
-	return true;
+	return nft_header_read(&event->header, text, end, reader->arena);
 }
 
 static bool take_return(struct trace_reader *reader, struct nft_event *event, const char *text, const char *end)
