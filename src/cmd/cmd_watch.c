@@ -5,6 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LIMIT_DEFAULT 60000
+#define COUNT_DEFAULT 100
+#define RATE_DEFAULT 50
+
 static const char help[] =
 	"usage: peerwall watch [OPTION...] [FILTER...]\n"
 	"       peerwall watch --read FILE [OPTION...] [FILTER...]\n"
@@ -19,7 +23,7 @@ static const char help[] =
 	"\n"
 	"options:\n"
 	"  --for SECONDS        how long to watch (60)\n"
-	"  --count N            how many packets at most (100)\n"
+	"  --count N            how many packets at most (100; with --read all of them)\n"
 	"  --rate N             how many of them a second, the others go unseen (50)\n"
 	"  --policy FILE        names for filters, and the statements behind peerwall's own rules; may be repeated\n"
 	"  --read FILE          explain what `nft monitor trace` printed instead; - is standard input\n"
@@ -89,7 +93,7 @@ static int read_recording(struct live_command *command, const struct watch_match
 	struct traced_list packets;
 	struct traced_rules rules;
 	struct source *source;
-	unsigned long number = 0;
+	unsigned long number = 0, shown = 0;
 	int error, code;
 
 	traced_rules_init(&rules, &input->arena);
@@ -111,7 +115,9 @@ static int read_recording(struct live_command *command, const struct watch_match
 					      .arena = &input->arena};
 
 		traced_explain(*packet, &rules, &input->arena);
-		if (watch_matches(matches, (*packet)->first) && !watch_print(command, &report))
+		if (!watch_matches(matches, (*packet)->first))
+			continue;
+		if (!watch_print(command, &report) || ++shown == command->watch.count)
 			break;
 	}
 	warn_of_missing(command, &packets);
@@ -139,6 +145,19 @@ static int take_filters(struct live_command *command, struct watch_match_list *o
 	return good ? EXIT_FINE : EXIT_USAGE;
 }
 
+/* What a recording holds is there already: only how much of it is shown can be wished for. */
+static int settle_bounds(struct watch_options *watch)
+{
+	if (watch->recording && (watch->limit || watch->rate))
+		return usage_error(&cmd_watch, "%s is about the live trace, not about a recording", watch->limit ? "--for" : "--rate");
+	if (watch->recording)
+		return EXIT_FINE;
+	watch->limit = watch->limit ? watch->limit : LIMIT_DEFAULT;
+	watch->count = watch->count ? watch->count : COUNT_DEFAULT;
+	watch->rate = watch->rate ? watch->rate : RATE_DEFAULT;
+	return EXIT_FINE;
+}
+
 static int run(int argc, char **argv)
 {
 	struct live_command command;
@@ -147,6 +166,8 @@ static int run(int argc, char **argv)
 
 	if (code == EXIT_FINE && command.from_snapshots && !command.watch.recording)
 		code = usage_error(&cmd_watch, "--snapshot goes with --read: the live trace is about the live rules");
+	if (code == EXIT_FINE)
+		code = settle_bounds(&command.watch);
 	if (code == EXIT_FINE)
 		code = take_filters(&command, &matches);
 	if (code == EXIT_FINE)

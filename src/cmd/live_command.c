@@ -17,10 +17,7 @@
 #define LOCK_LIMIT_DEFAULT 10000 /* ms */
 #define TOOL_LIMIT_DEFAULT 60000
 #define SECONDS_MAX 86400
-#define WATCH_LIMIT_DEFAULT 60000
-#define WATCH_COUNT_DEFAULT 100
 #define WATCH_COUNT_MAX 1000000
-#define WATCH_RATE_DEFAULT 50
 #define WATCH_RATE_MAX 10000
 
 /* The number behind a name, for texts. */
@@ -321,10 +318,6 @@ int live_command_begin(struct live_command *command, const struct subcommand *su
 			.tool_limit = TOOL_LIMIT_DEFAULT,
 		},
 	};
-	if (options & LIVE_OPTION_WATCH)
-		command->watch = (struct watch_options){
-			.limit = WATCH_LIMIT_DEFAULT, .count = WATCH_COUNT_DEFAULT, .rate = WATCH_RATE_DEFAULT,
-		};
 	input_init(&command->input, subcommand);
 	check_settings_init(&command->checks);
 	for (size_t i = 0; i < sizeof quiet_checks / sizeof *quiet_checks; i++)

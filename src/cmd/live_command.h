@@ -39,7 +39,7 @@ enum live_option { LIVE_OPTION_DRY_RUN = 1, LIVE_OPTION_ALL = 2, LIVE_OPTION_FOR
 
 enum live_format { LIVE_FORMAT_TEXT, LIVE_FORMAT_JSON, LIVE_FORMAT_DOT, LIVE_FORMAT_SVG };
 
-/* How long and how much watch looks; or what it reads instead. */
+/* How long and how much watch looks; or what it reads instead. 0 where nothing was given. */
 struct watch_options {
 	const char *recording; /* --read; NULL: the live trace */
 	unsigned limit;        /* milliseconds */
