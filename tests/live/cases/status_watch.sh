@@ -6,6 +6,7 @@ printf 'interface wg1 {\n\texpose tcp 22 to 10.1.1.0/24, fd00:1::/64\n}\n' >"$po
 
 # watch_begin OPTION...: status --watch in the background, behind its first report.
 watch_begin() {
+	: >"$work/watched"
 	nsenter --net="/run/netns/$host" "$program" status --run-dir "$work/run" --watch --for 40 "$@" >"$work/watched" 2>"$work/watched.err" &
 	watcher=$!
 	started="$started $watcher"
