@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define LOCK_LIMIT_DEFAULT 10000 /* ms */
 #define TOOL_LIMIT_DEFAULT 60000
@@ -37,7 +38,7 @@ static const struct {
 	[FLAG_PARAMETER] = {{NULL, 'D', true}, 0, "-D wants NAME=VALUE"},
 	[FLAG_BACKEND] = {{"backend", 0, true}, 0, "--backend is nft, legacy or auto"},
 	[FLAG_TOOLS] = {{"tools", 0, true}, 0, NULL},
-	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0, "--run-dir wants a directory"},
+	[FLAG_RUN_DIR] = {{"run-dir", 0, true}, 0, "--run-dir wants the path of a directory"},
 	[FLAG_WAIT] = {{"wait", 0, true}, 0, "--wait wants a number of seconds"},
 	[FLAG_TIMEOUT] = {{"timeout", 0, true}, 0, "--timeout wants a number of seconds above 0"},
 	[FLAG_COLOUR] = {{"color", 0, true}, 0, "--color is auto, always or never"},
@@ -161,6 +162,22 @@ static bool parse_count(const char *text, unsigned most, unsigned *out)
 	return true;
 }
 
+/* Absolute from here on: the process that undoes a change has a working directory of its own. */
+static bool set_run_directory(struct live_command *command, const char *path)
+{
+	char *current = *path == '/' ? NULL : getcwd(NULL, 0);
+
+	if (*path != '/' && (*path == '\0' || !current)) {
+		free(current);
+		return false;
+	}
+	path = current ? arena_printf(&command->input.arena, "%s/%s", current, path) : path;
+	free(current);
+	command->options.run_directory = path;
+	command->options.state_directory = path;
+	return true;
+}
+
 /* False: this is not what the flag wants. */
 static bool set_value(struct live_command *command, int flag, const char *value)
 {
@@ -173,8 +190,7 @@ static bool set_value(struct live_command *command, int flag, const char *value)
 	case FLAG_BACKEND:
 		return set_backend(command, value);
 	case FLAG_RUN_DIR:
-		options->run_directory = options->state_directory = value;
-		return *value;
+		return set_run_directory(command, value);
 	case FLAG_WAIT:
 		return parse_seconds(value, &options->lock_limit);
 	case FLAG_TIMEOUT:

@@ -298,6 +298,33 @@ pw_restarted status "$old"
 check "restarted: rollback loads what was there before" exits 0
 pw_restarted down --all
 
+# ---- a directory that is named from where one stands ----
+
+pw_options=
+new_host
+remember
+mkdir "$work/stand-$backend"
+# pw_from_there COMMAND ARGUMENT...
+pw_from_there() {
+	subcommand=$1
+	shift
+	(cd "$work/stand-$backend" && in_host "$program" "$subcommand" --run-dir ./run "$@") >"$work/out" 2>"$work/err"
+	status=$?
+}
+pw_from_there apply --confirm 0.7 "$old"
+check "a relative --run-dir: undone" undone
+pw_from_there status
+check "a relative --run-dir: and written down" says "nobody confirmed it in time"
+pw_from_there apply --confirm 0.7 "$old"
+pw_from_there confirm
+check "a relative --run-dir: confirm" exits 0
+within no_watcher
+pw_from_there status "$old"
+check "a relative --run-dir: what is confirmed stays" exits 0
+pw_from_there down wg1
+pw apply --run-dir "" "$old"
+check "an empty --run-dir is refused" exits 2
+
 # ---- where the record is ----
 
 pw_options=
