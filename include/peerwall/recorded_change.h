@@ -28,10 +28,11 @@ bool recorded_change_run(struct live *live, const struct change *change, const c
 
 enum confirm_outcome {
 	CONFIRM_DONE,
-	CONFIRM_ALREADY, /* nothing waits: the last change is in force for good */
-	CONFIRM_NOTHING, /* there is no change, or none that is whole */
-	CONFIRM_TOO_LATE,
-	CONFIRM_FAILED,  /* worded in the failure */
+	CONFIRM_ALREADY,    /* nothing waits: the last change is in force for good */
+	CONFIRM_NOTHING,    /* there is no change, or none that is whole */
+	CONFIRM_TOO_LATE,   /* it was undone */
+	CONFIRM_NOT_UNDONE, /* too late, but undoing it failed so far: record->reason */
+	CONFIRM_FAILED,     /* worded in the failure */
 };
 
 /*

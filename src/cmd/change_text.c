@@ -65,7 +65,7 @@ void change_describe_situation(struct strbuf *out, const struct record *record, 
 	case SITUATION_UNDOING:
 		strbuf_adds(out, " is about to be undone");
 		if (*record->reason)
-			strbuf_addf(out, "; so far: %s", record->reason);
+			strbuf_addf(out, "; that failed so far: %s", record->reason);
 		break;
 	case SITUATION_INTERRUPTED:
 		strbuf_adds(out, " was interrupted, and may be half done");
@@ -97,6 +97,8 @@ const char *change_advice(enum change_situation situation)
 	switch (situation) {
 	case SITUATION_WAITING:
 		return "`peerwall confirm` keeps it, `peerwall rollback` undoes it now";
+	case SITUATION_UNDOING:
+		return "it is tried again at least once a minute; `peerwall rollback` tries at once, and says what stands against it";
 	case SITUATION_UNWATCHED:
 		return "`peerwall confirm` keeps it, `peerwall rollback` undoes it; so does any `peerwall apply` or `down`";
 	case SITUATION_INTERRUPTED:

@@ -16,6 +16,7 @@ static const char help[] =
 	"  2   the command line is wrong\n"
 	"  3   there is no change to confirm, or it is not in force as a whole\n"
 	"  5   no rights, no lock, no space\n"
+	"  6   too late, but undoing it failed so far; why was said\n"
 	"  12  too late: it was undone\n"
 	"\n"
 	"examples:\n"

@@ -26,7 +26,22 @@ static int tell_failure(const struct failure *failure)
 	return failure_exit_code(failure);
 }
 
-static int tell_outcome(enum confirm_outcome outcome, const struct record *record)
+/* What is still in force, why, and what to do. */
+static int tell_not_undone(const struct record *record, const struct live_options *options)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct strbuf text = STRBUF_EMPTY;
+	enum change_situation situation = change_situation(record, options, &arena);
+
+	change_describe_situation(&text, record, situation);
+	print_error("too late: %s", strbuf_str(&text));
+	print_clean(stderr, "  %s", change_advice(situation));
+	strbuf_free(&text);
+	arena_free(&arena);
+	return EXIT_STUCK;
+}
+
+static int tell_outcome(enum confirm_outcome outcome, const struct record *record, const struct live_options *options)
 {
 	struct strbuf text = STRBUF_EMPTY;
 	int code = EXIT_FINE;
@@ -43,6 +58,9 @@ static int tell_outcome(enum confirm_outcome outcome, const struct record *recor
 		print_error("too late: %s was undone%s%s", strbuf_str(&text), *record->reason ? ": " : "", record->reason);
 		code = EXIT_UNDONE;
 		break;
+	case CONFIRM_NOT_UNDONE:
+		code = tell_not_undone(record, options);
+		break;
 	default:
 		print_error("there is nothing to confirm: %s is not in force as a whole; see `peerwall status`",
 			    strbuf_str(&text));
@@ -54,12 +72,12 @@ static int tell_outcome(enum confirm_outcome outcome, const struct record *recor
 }
 
 /* While this one waited. Who wanted it undone hears no complaint. */
-static int tell_undone(const struct record *record, bool asked)
+static int tell_undone(const struct record *record, bool asked, const struct live_options *options)
 {
 	struct strbuf text = STRBUF_EMPTY;
 
 	if (!asked && *record->reason)
-		return tell_outcome(CONFIRM_TOO_LATE, record);
+		return tell_outcome(CONFIRM_TOO_LATE, record, options);
 	change_describe_name(&text, record);
 	print_line("%s %s", strbuf_str(&text), asked ? "is undone, as asked" : "was undone by `peerwall rollback`");
 	strbuf_free(&text);
@@ -79,7 +97,7 @@ int confirmation_keep(const struct live_options *options, uint64_t id)
 	else if (!record.boot)
 		print_error("there is nothing to confirm: no change was made here");
 	else
-		code = tell_outcome(outcome, &record);
+		code = tell_outcome(outcome, &record, options);
 	arena_free(&arena);
 	return code;
 }
@@ -176,7 +194,11 @@ static int look(const struct live_options *options, uint64_t id, bool show, bool
 		print_error("another change has taken the place of this one; see `peerwall status`");
 	} else if (record.state == RECORD_KEPT || record.state == RECORD_UNDONE) {
 		fputc('\n', stderr);
-		code = record.state == RECORD_KEPT ? tell_outcome(CONFIRM_DONE, &record) : tell_undone(&record, asked);
+		code = record.state == RECORD_KEPT ? tell_outcome(CONFIRM_DONE, &record, options) :
+						     tell_undone(&record, asked, options);
+	} else if (record.state == RECORD_UNDOING && *record.reason) {
+		fputc('\n', stderr);
+		code = tell_outcome(CONFIRM_NOT_UNDONE, &record, options);
 	} else if (!watcher_is_alive(options, &arena)) {
 		code = EXIT_SYSTEM;
 		fputc('\n', stderr);

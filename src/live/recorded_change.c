@@ -58,6 +58,8 @@ bool recorded_change_may_begin(struct live *live)
 	} else {
 		failure_set(live->failure, FAILURE_CONFLICT, "a change of %s is about to be undone: nobody confirmed it",
 			    strbuf_str(&names));
+		if (*record.reason)
+			failure_note(live->failure, "that failed so far: %s", record.reason);
 		failure_note(live->failure, "wait for that, or see `peerwall status`; nothing was changed");
 	}
 	strbuf_free(&names);
@@ -299,8 +301,10 @@ static enum confirm_outcome judge(const struct record *record, uint64_t id, stru
 	case RECORD_KEPT:
 		return record->unconfirmed ? CONFIRM_DONE : CONFIRM_ALREADY;
 	case RECORD_UNDONE:
-	case RECORD_UNDOING:
 		return CONFIRM_TOO_LATE;
+	/* Whoever undoes holds the lock: so this time it did not work. */
+	case RECORD_UNDOING:
+		return CONFIRM_NOT_UNDONE;
 	default:
 		return CONFIRM_NOTHING;
 	}

@@ -266,6 +266,15 @@ make_tool "$v4" 'cat >/dev/null; echo no today >&2; exit 1'
 pw_options=
 tells_trouble() { pw status; says "no today"; }
 check "undoing fails: status tells" within tells_trouble
+pw status
+check "undoing fails: status says what to do" says "rollback\` tries at once"
+pw confirm
+check "undoing fails: confirm comes too late for a change that is in force" exits 6
+check "undoing fails: confirm says why" says "no today"
+check "undoing fails: confirm does not say that it is undone" says_not "was undone"
+pw apply "$old"
+check "undoing fails: another change is refused" exits 3
+check "undoing fails: it says why" says "that failed so far"
 make_tool "$v4" "exec $(real "$v4") \"\$@\""
 check "undoing is tried again" undone
 

@@ -107,7 +107,7 @@ if [ "$backend" = legacy ]; then
 fi
 pw apply --run-dir "" "$policy"
 check "a run directory without a name" exits 2
-check "a run directory without a name: it is told" says "--run-dir wants a directory"
+check "a run directory without a name: it is told" says "--run-dir wants the path of a directory"
 pw apply --run-dir /proc/none "$policy"
 check "a run directory that cannot be" exits 5
 check "a run directory that cannot be: it is named" says "error: the run directory /proc/none: No such file or directory"
