@@ -5,6 +5,7 @@
  * other in the plan's order; reads back and compares; and on any failure brings it back to what was read first.
  * iptables-restore loads a table whole or not at all, but never two tables: this makes them one.
  * Errors: false, worded in live->failure. FAILURE_SYSTEM and FAILURE_CONFLICT: nothing was begun.
+ * FAILURE_LEFTOVER: it was made, but for chains of ours that rules of others jump to, which are empty now.
  * FAILURE_ROLLED_BACK: it was undone, and reading back showed that. FAILURE_STUCK: something is left, and what.
  * State after failure: as said. A process that is killed outright leaves a half change, which is on the
  * closed side by the plan's order; the next apply or down puts it right.
@@ -22,6 +23,8 @@ struct change {
 	struct name_list interfaces;
 	struct ruleset want[FAMILY_COUNT]; /* from plan_want(); empty wants nothing */
 	bool rehearse; /* rehearsal.h, first */
+	/* Chains that are not wanted, but that others' rules jump to, stay, empty: FAILURE_LEFTOVER. Else nothing is begun. */
+	bool leave_held;
 };
 
 /* The interfaces for which something differs from what is wanted, in any order; none: there is nothing to do. */

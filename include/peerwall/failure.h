@@ -18,6 +18,7 @@ enum failure_kind {
 	FAILURE_SYSTEM,      /* before anything was changed: rights, tools, locks */
 	FAILURE_CONFLICT,    /* what is loaded stands against it; nothing was changed */
 	FAILURE_ROLLED_BACK, /* a change failed and was undone */
+	FAILURE_LEFTOVER,    /* the change was made, but for what somebody else's rules hold on to */
 	FAILURE_STUCK,       /* a change failed and could not be undone, or nobody can tell */
 };
 

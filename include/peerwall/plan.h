@@ -37,9 +37,18 @@ struct edit {
 	VEC(struct command) commands;
 };
 
+/* A chain of ours that is not wanted and that a foreign rule leads to: the kernel would not delete it. It is emptied, and stays. */
+struct held_chain {
+	enum table_id table;
+	const struct chain *chain;
+	const char *holder;      /* the foreign rule's chain */
+	const struct rule *rule; /* jumps there (a jump into an empty chain comes back), or goes there and does not come back */
+};
+
 struct plan {
 	enum family family;
 	VEC(struct edit) edits; /* in the order in which they have to be applied; empty: nothing to do */
+	VEC(struct held_chain) held; /* one for each such rule */
 };
 
 /* How our part of a live ruleset differs from what is wanted, for status and diff. */

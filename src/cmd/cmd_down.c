@@ -30,7 +30,7 @@ static const char help[] =
 	"     nothing was changed\n"
 	"  4  it failed and was undone: what was up is up\n"
 	"  5  no rights, no tool, no lock; nothing was changed\n"
-	"  6  it failed and could not be undone whole; what is left was said\n"
+	"  6  it failed and could not be undone whole, or a chain stays that others' rules jump to; what is left was said\n"
 	"  12 it was undone: nobody confirmed it in time, or the key n or a rollback came (at a terminal; elsewhere it does not\n"
 	"     wait for that)\n"
 	"\n"
@@ -171,7 +171,7 @@ static int show_dry_run(struct live_command *command, const struct downing *down
 
 static int down(struct live_command *command, bool *ended)
 {
-	struct downing downing = {0};
+	struct downing downing = {.change = {.leave_held = true}};
 	struct change *change = &downing.change;
 	struct name_list names = {0};
 	int code = check_operands(command);

@@ -25,7 +25,7 @@ static const char help[] =
 	"  3  there is nothing to undo, or what is loaded stands against it; nothing was changed\n"
 	"  4  it failed: the change is in force still\n"
 	"  5  no rights, no tool, no lock; nothing was changed\n"
-	"  6  it failed half-way; what is left was said\n"
+	"  6  it failed half-way, or a chain stays that others' rules jump to; what is left was said\n"
 	"\n"
 	"examples:\n"
 	"  peerwall rollback\n"

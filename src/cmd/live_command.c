@@ -473,6 +473,7 @@ int failure_exit_code(const struct failure *failure)
 		return EXIT_CONFLICT;
 	case FAILURE_ROLLED_BACK:
 		return EXIT_ROLLED_BACK;
+	case FAILURE_LEFTOVER:
 	case FAILURE_STUCK:
 		return EXIT_STUCK;
 	}

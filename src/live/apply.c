@@ -45,6 +45,11 @@ bool plans_are_empty(const struct plan plans[FAMILY_COUNT])
 	return plans[FAMILY_IPV4].edits.len == 0 && plans[FAMILY_IPV6].edits.len == 0;
 }
 
+bool plans_hold_back(const struct plan plans[FAMILY_COUNT])
+{
+	return plans[FAMILY_IPV4].held.len > 0 || plans[FAMILY_IPV6].held.len > 0;
+}
+
 /* Whose chain or jump a command is about. */
 static const char *command_interface(const struct live *live, const struct command *command)
 {
@@ -353,39 +358,57 @@ static bool check_tables(struct transaction *transaction, const struct plan plan
 	return true;
 }
 
-static bool deletes_chain(const struct edit *edit, const char *chain)
+/* A jump into an empty chain comes back, as if it were not there; a goto does not, and would skip what stands behind it. */
+static bool may_leave(const struct change *change, const struct held_chain *held)
 {
-	vec_each(command, &edit->commands)
-		if (command->kind == COMMAND_DELETE_CHAIN && strcmp(command->chain, chain) == 0)
-			return true;
-	return false;
+	return held->chain->rules.len == 0 || (change->leave_held && held->rule->target.kind == TARGET_JUMP);
 }
 
 /* The tools would refuse to delete a chain in use, and legacy ones would not even say why. */
-static bool check_references(struct live *live, enum family family, const struct edit *edit)
+static bool check_held_chains(struct live *live, const struct change *change, const struct plan *plan)
 {
-	vec_each(chain, &live->rules[family].tables[edit->table].chains) {
-		if (!chain->builtin && own_chain_interface(live->arena, chain->name))
-			continue;
-		vec_each(rule, &chain->rules) {
-			bool jumps = rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO;
-			struct strbuf text = STRBUF_EMPTY;
+	vec_each(held, &plan->held) {
+		struct strbuf text = STRBUF_EMPTY;
 
-			/* Only chains of ours are ever deleted; seldom does a rule of others lead there. */
-			if (rule->opaque || !jumps || !own_chain_interface(live->arena, rule->target.chain) ||
-			    own_jump_interface(live->arena, rule) || !deletes_chain(edit, rule->target.chain))
-				continue;
-			rule_encode(&text, family, rule);
-			failure_set(live->failure, FAILURE_CONFLICT,
-				    "%s, table %s: a rule that is not peerwall's uses its chain %s: `-A %s %s`",
-				    family_name(family), table_names[edit->table], rule->target.chain, chain->name,
-				    strbuf_str(&text));
-			failure_note(live->failure, "delete that rule first; nothing was changed");
-			strbuf_free(&text);
-			return false;
-		}
+		if (may_leave(change, held))
+			continue;
+		rule_encode(&text, plan->family, held->rule);
+		failure_set(live->failure, FAILURE_CONFLICT,
+			    "%s, table %s: a rule that is not peerwall's uses its chain %s: `-A %s %s`",
+			    family_name(plan->family), table_names[held->table], held->chain->name, held->holder,
+			    strbuf_str(&text));
+		failure_note(live->failure, "delete that rule first; nothing was changed");
+		strbuf_free(&text);
+		return false;
 	}
 	return true;
+}
+
+static void tell_held_chain(struct live *live, enum family family, const struct held_chain *held)
+{
+	const char *table = table_names[held->table];
+	struct strbuf text = STRBUF_EMPTY;
+
+	rule_encode(&text, family, held->rule);
+	failure_set(live->failure, FAILURE_LEFTOVER,
+		    "%s, table %s: peerwall's chain %s stays, empty, since a rule that is not peerwall's jumps to it; this "
+		    "deletes that rule: `%s-%s -t %s -D %s %s`", family_name(family), table, held->chain->name,
+		    family == FAMILY_IPV4 ? "iptables" : "ip6tables", backend_name(live->backend), table, held->holder,
+		    strbuf_str(&text));
+	strbuf_free(&text);
+}
+
+/* What is wanted is in force; is anything left over? */
+static bool end_change(struct live *live, const struct change *change, const struct plan plans[FAMILY_COUNT])
+{
+	made_tables_clear(live);
+	if (!change->leave_held || !plans_hold_back(plans))
+		return true;
+	for (int f = 0; f < FAMILY_COUNT; f++)
+		vec_each(held, &plans[f].held)
+			tell_held_chain(live, (enum family)f, held);
+	failure_note(live->failure, "all else is done; once no rule leads there, the same again takes the chain away");
+	return false;
 }
 
 bool change_run(struct live *live, const struct change *change)
@@ -395,25 +418,20 @@ bool change_run(struct live *live, const struct change *change)
 	enum rehearsal_extent extent;
 
 	transaction_plan(plans, live, change, live->rules, change->want);
-	if (plans_are_empty(plans)) {
-		/* One that was killed may have come this far. */
-		made_tables_clear(live);
-		return true;
-	}
+	/* One that was killed may have come this far. */
+	if (plans_are_empty(plans))
+		return end_change(live, change, plans);
 	for (int f = 0; f < FAMILY_COUNT; f++)
 		plan_own_part(&transaction.before[f], &live->rules[f], &change->interfaces, live->arena);
 	for (int f = 0; f < FAMILY_COUNT; f++)
-		vec_each(edit, &plans[f].edits)
-			if (!check_references(live, (enum family)f, edit))
-				return false;
+		if (!check_held_chains(live, change, &plans[f]))
+			return false;
 	if (!check_tables(&transaction, plans))
 		return false;
 	if (change->rehearse && !rehearsal_run(live, change, &extent))
 		return false;
-	if (go_forward(&transaction, plans)) {
-		made_tables_clear(live);
-		return true;
-	}
+	if (go_forward(&transaction, plans))
+		return end_change(live, change, plans);
 	transaction_undo(&transaction);
 	if (live->failure->kind == FAILURE_ROLLED_BACK)
 		made_tables_clear(live);

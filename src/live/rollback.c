@@ -16,7 +16,7 @@ static void keep_record(struct live *live, const struct record *record, bool war
 
 bool rollback_run(struct live *live, struct record *record, const char *reason)
 {
-	struct change change = {.interfaces = record->interfaces};
+	struct change change = {.interfaces = record->interfaces, .leave_held = true};
 	bool done;
 
 	for (int f = 0; f < FAMILY_COUNT; f++)

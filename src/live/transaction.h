@@ -24,6 +24,9 @@ void transaction_plan(struct plan plans[FAMILY_COUNT], const struct live *live, 
 		      const struct ruleset now[FAMILY_COUNT], const struct ruleset want[FAMILY_COUNT]);
 bool plans_are_empty(const struct plan plans[FAMILY_COUNT]);
 
+/* Does a rule of others keep a chain from going? */
+bool plans_hold_back(const struct plan plans[FAMILY_COUNT]);
+
 /* Loads one table, and keeps account of it. */
 enum restore_outcome transaction_load(struct transaction *transaction, enum family family, const struct edit *edit,
 				      struct strbuf *said);

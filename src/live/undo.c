@@ -95,10 +95,14 @@ static void stay_stuck(struct transaction *transaction, const struct plan left[F
 	struct failure *failure = transaction->live->failure;
 
 	failure->kind = FAILURE_STUCK;
-	for (int f = 0; f < FAMILY_COUNT; f++)
+	for (int f = 0; f < FAMILY_COUNT; f++) {
 		vec_each(edit, &left[f].edits)
 			failure_note(failure, "left as it is now: %s, table %s", family_name((enum family)f),
 				     table_names[edit->table]);
+		vec_each(held, &left[f].held)
+			failure_note(failure, "left, since a rule that is not peerwall's leads there: %s, table %s, chain %s",
+				     family_name((enum family)f), table_names[held->table], held->chain->name);
+	}
 	note_next_steps(transaction);
 }
 
@@ -179,7 +183,7 @@ void transaction_undo(struct transaction *transaction)
 			return;
 		}
 		transaction_plan(plans, transaction->live, transaction->change, now, transaction->before);
-		restored = is_as_before(transaction, now) || plans_are_empty(plans);
+		restored = is_as_before(transaction, now) || (plans_are_empty(plans) && !plans_hold_back(plans));
 		if (restored)
 			break;
 		/* A table that was not known to be loaded, and was: the tool lied, or was stopped too late. */

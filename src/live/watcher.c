@@ -52,7 +52,7 @@ bool watcher_is_alive(const struct live_options *options, struct arena *arena)
 
 /* ---- at work ---- */
 
-static void say_end(const struct record *record, const struct failure *failure)
+static void say_end(const struct record *record, const char *reason, const struct failure *failure)
 {
 	struct strbuf names = STRBUF_EMPTY;
 
@@ -60,7 +60,10 @@ static void say_end(const struct record *record, const struct failure *failure)
 		strbuf_addf(&names, "%s%s", names.len ? ", " : "", *name);
 	openlog("peerwall", LOG_PID, LOG_DAEMON);
 	if (failure->kind == FAILURE_NONE)
-		syslog(LOG_WARNING, "the change of %s was undone: %s", strbuf_str(&names), record->reason);
+		syslog(LOG_WARNING, "the change of %s was undone: %s", strbuf_str(&names), reason);
+	else if (failure->kind == FAILURE_LEFTOVER)
+		syslog(LOG_ERR, "the change of %s was undone (%s), but not whole: %s", strbuf_str(&names), reason,
+		       failure->message);
 	else
 		syslog(LOG_ERR, "the change of %s could not be undone: %s", strbuf_str(&names), failure->message);
 	closelog();
@@ -96,8 +99,9 @@ static bool undo(const struct watch *watch, const char *reason)
 		if (!is_to_be_undone(&record, watch->record->id)) {
 			done = true;
 		} else {
-			done = rollback_run(&live, &record, reason);
-			say_end(&record, &failure);
+			/* What others hold on to may stay for good; it does no harm, and is no reason to keep others waiting. */
+			done = rollback_run(&live, &record, reason) || failure.kind == FAILURE_LEFTOVER;
+			say_end(&record, reason, &failure);
 		}
 	}
 	live_close(&live);

@@ -219,18 +219,67 @@ static void plan_added_jumps(const struct planning *planning, struct edit *edit,
 	}
 }
 
-static void plan_stale_chains(const struct planning *planning, struct edit *edit)
-{
-	struct chain_list own = {0}, stale = {0};
+/* Chains of ours that are not wanted, and which of them a foreign rule leads to. */
+struct stale_chains {
+	struct chain_list list;
+	struct intern names; /* the number of a name is its index in the list */
+	bool *held;
+};
 
-	own_chains(&own, planning->live, edit->table, &planning->interfaces, planning->arena);
+static bool leads_to_chain(const struct rule *rule)
+{
+	return !rule->opaque && (rule->target.kind == TARGET_JUMP || rule->target.kind == TARGET_GOTO);
+}
+
+static void find_holders(const struct planning *planning, struct plan *out, enum table_id table, struct stale_chains *stale)
+{
+	vec_each(chain, &planning->live->tables[table].chains) {
+		if (!chain->builtin && own_chain_interface(planning->arena, chain->name))
+			continue;
+		vec_each(rule, &chain->rules) {
+			uint32_t number = leads_to_chain(rule) ? intern_find(&stale->names, rule->target.chain,
+									     strlen(rule->target.chain)) : INTERN_NONE;
+
+			/* Jumps of ours go first. */
+			if (number == INTERN_NONE || (chain->builtin && own_jump_interface(planning->arena, rule)))
+				continue;
+			stale->held[number] = true;
+			vec_push(planning->arena, &out->held,
+				 (struct held_chain){table, stale->list.items.data[number], chain->name, rule});
+		}
+	}
+}
+
+static void find_stale_chains(const struct planning *planning, struct plan *out, enum table_id table, struct stale_chains *stale)
+{
+	struct chain_list own = {0};
+
+	*stale = (struct stale_chains){0};
+	own_chains(&own, planning->live, table, &planning->interfaces, planning->arena);
+	intern_init(&stale->names, planning->arena);
 	vec_each(chain, &own.items)
-		if (!find_wanted(planning, edit->table, (*chain)->name))
-			vec_push(planning->arena, &stale.items, *chain);
-	vec_each(chain, &stale.items)
-		command(planning, edit, (struct command){.kind = COMMAND_FLUSH, .chain = (*chain)->name});
-	vec_each(chain, &stale.items)
-		command(planning, edit, (struct command){.kind = COMMAND_DELETE_CHAIN, .chain = (*chain)->name});
+		if (!find_wanted(planning, table, (*chain)->name)) {
+			vec_push(planning->arena, &stale->list.items, *chain);
+			intern_add(&stale->names, (*chain)->name, strlen((*chain)->name));
+		}
+	stale->held = arena_zalloc(planning->arena, (stale->list.items.len + 1) * sizeof *stale->held);
+	if (stale->list.items.len > 0)
+		find_holders(planning, out, table, stale);
+}
+
+static void plan_stale_chains(const struct planning *planning, struct plan *out, struct edit *edit)
+{
+	struct stale_chains stale;
+
+	find_stale_chains(planning, out, edit->table, &stale);
+	for (size_t i = 0; i < stale.list.items.len; i++)
+		if (!stale.held[i] || stale.list.items.data[i]->rules.len > 0)
+			command(planning, edit,
+				(struct command){.kind = COMMAND_FLUSH, .chain = stale.list.items.data[i]->name});
+	for (size_t i = 0; i < stale.list.items.len; i++)
+		if (!stale.held[i])
+			command(planning, edit,
+				(struct command){.kind = COMMAND_DELETE_CHAIN, .chain = stale.list.items.data[i]->name});
 }
 
 /* Builds what is wanted, clears away what is not, or both at one stroke. */
@@ -245,7 +294,7 @@ static void plan_table(const struct planning *planning, struct plan *out, enum t
 	if (concern & CONCERN_WANTED && planning->want)
 		plan_added_jumps(planning, &edit, &staying);
 	if (concern & CONCERN_UNWANTED)
-		plan_stale_chains(planning, &edit);
+		plan_stale_chains(planning, out, &edit);
 	if (edit.commands.len)
 		vec_push(planning->arena, &out->edits, edit);
 }

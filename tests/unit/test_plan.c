@@ -117,6 +117,34 @@ START_TEST(down_takes_filter_first_and_touches_nothing_foreign)
 }
 END_TEST
 
+START_TEST(down_empties_a_chain_that_a_foreign_rule_jumps_to)
+{
+	const char *head = "*filter\n:FORWARD ACCEPT [0:0]\n:PW-wg1 - [0:0]\n:PW-wg1/fwd - [0:0]\n"
+			   "-A FORWARD -i eth9 -j PW-wg1\n";
+	const char *full = arena_printf(&arena, "%s-A PW-wg1 -j ACCEPT\nCOMMIT\n", head);
+
+	ck_assert_str_eq(planned(full, NULL, "wg1", NULL),
+			 "*filter\n-F PW-wg1\n-F PW-wg1/fwd\n-X PW-wg1/fwd\nCOMMIT\n");
+	head = "*filter\n:FORWARD ACCEPT [0:0]\n:PW-wg1 - [0:0]\n-A FORWARD -i eth9 -j PW-wg1\nCOMMIT\n";
+	ck_assert_str_eq(planned(head, NULL, "wg1", NULL), "");
+}
+END_TEST
+
+/* What denies in the last place is emptied only when the first one denies again. */
+START_TEST(a_held_chain_of_security_is_emptied_last)
+{
+	const char *text = planned(MANGLE FILTER "*security\n:FORWARD ACCEPT [0:0]\n:PW-wg1 - [0:0]\n"
+				   "-A FORWARD -i eth9 -j PW-wg1\n-A PW-wg1 -j DROP\nCOMMIT\n",
+				   "interface wg1 { expose tcp 23 to 10.0.0.1 }\n", "wg1", NULL);
+	const char *mangle = strstr(text, "*mangle"), *security = strstr(text, "*security");
+
+	ck_assert_ptr_nonnull(mangle);
+	ck_assert_ptr_nonnull(security);
+	ck_assert(mangle < security);
+	ck_assert_str_eq(security, "*security\n-F PW-wg1\nCOMMIT\n");
+}
+END_TEST
+
 START_TEST(down_of_what_is_not_up_is_nothing)
 {
 	ck_assert_str_eq(planned("*filter\n:INPUT ACCEPT [0:0]\nCOMMIT\n", NULL, "wg1", NULL), "");
@@ -279,6 +307,8 @@ Suite *unit_suite(void)
 	tcase_add_test(tests, up_builds_mangle_before_filter);
 	tcase_add_test(tests, a_reload_leaves_jumps_and_equal_chains_alone);
 	tcase_add_test(tests, down_takes_filter_first_and_touches_nothing_foreign);
+	tcase_add_test(tests, down_empties_a_chain_that_a_foreign_rule_jumps_to);
+	tcase_add_test(tests, a_held_chain_of_security_is_emptied_last);
 	tcase_add_test(tests, down_of_what_is_not_up_is_nothing);
 	tcase_add_test(tests, another_interface_is_left_alone);
 	tcase_add_test(tests, a_doubled_jump_becomes_one);

@@ -278,7 +278,66 @@ check "undoing fails: it says why" says "that failed so far"
 make_tool "$v4" "exec $(real "$v4") \"\$@\""
 check "undoing is tried again" undone
 
+# ---- others' rules lead to chains that are to go ----
+
+pw_options=
+new_host
+load_foreign docker
+remember
+# hold I|D: others' rules that jump to chains of ours, put there or taken away.
+hold() {
+	for tool in iptables ip6tables; do
+		in_host "$tool-$backend" "-$1" FORWARD -i eth9 -j PW-wg1
+	done
+	in_host "iptables-$backend" -t security "-$1" FORWARD -i eth9 -j PW-wg1
+}
+pw apply --confirm 0.7 "$new"
+hold A
+within no_watcher
+only_held() { own_rules >"$work/own"; ! grep -vE '^FAMILY|^:PW-wg1 |^-A FORWARD -i eth9 -j PW-wg1' "$work/own"; }
+check "a held chain: nothing else of ours stays" only_held
+pw status
+check "a held chain: status tells" says "is not undone whole"
+check "a held chain: and what is in the way" says "-t filter -D FORWARD -i eth9 -j PW-wg1"
+pw confirm
+check "a held chain: confirm comes too late" exits 6
+check "a held chain: confirm tells the same" says "is not undone whole"
+pw rollback
+check "a held chain: rollback" exits 6
+check "a held chain: rollback tells of each" test "$(grep -c 'stays, empty' "$work/err")" = 3
+pw down --all
+check "a held chain: down" exits 6
+hold D
+pw rollback
+check "a held chain: rollback when it is free" exits 0
+check "a held chain: as before" rules_as_before
+pw apply "$new"
+hold A
+pw down --all
+check "a held chain: down of all" exits 6
+check "a held chain: nothing else is up" only_held
+check "a held chain: what is down is told" says "wg2: down"
+check "a held chain: and what stays" test "$(grep -c 'stays, empty' "$work/err")" = 3
+pw rollback
+check "a held chain: rollback of the down" exits 0
+hold D
+pw status "$new"
+check "a held chain: all is back" exits 0
+pw down --all
+check "a held chain: down when it is free" rules_as_before
+pw apply "$old"
+in_host "iptables-$backend" -A FORWARD -i eth9 -g PW-wg1
+pw down wg1
+check "a goto, which would not come back, is refused" exits 3
+in_host "iptables-$backend" -D FORWARD -i eth9 -g PW-wg1
+pw down wg1
+check "a goto: as before" rules_as_before
+
 # ---- restarted ----
+
+new_host
+load_foreign docker
+pw apply "$old"
 
 printf 'another-boot\n' >"$work/boot"
 # pw as after a restart of the machine: the rules are gone, and the kernel has another number for this boot.
