@@ -54,6 +54,7 @@ struct live {
 	struct tools tools;
 	bool has_family[FAMILY_COUNT];
 	struct ruleset rules[FAMILY_COUNT]; /* as read by live_open() */
+	struct ruleset changed[FAMILY_COUNT]; /* as read back after a change that was made */
 	const struct source *texts[FAMILY_COUNT]; /* what they were read from; NULL where there was nothing to read */
 	bool has_generation;                /* of nf_tables, taken before the rules were read */
 	uint32_t generation;

@@ -38,6 +38,7 @@ struct record {
 	enum backend backend;
 	int64_t began, ended;   /* ended: when it was undone, or that failed; 0: not yet */
 	uint64_t deadline;      /* 0: none */
+	uint64_t left;          /* record_digest() of what it has left loaded; 0: not known */
 	int64_t unconfirmed;    /* when an earlier change began that nobody confirmed, and that `before` leaves out; 0: none */
 	const char *reason;     /* why it was undone, or could not be; "" */
 	struct name_list interfaces;
@@ -46,6 +47,15 @@ struct record {
 
 /* A sane record has some KiB; one of a policy with ten thousands of rules, a few MiB. */
 #define RECORD_SIZE_MAX (256u << 20)
+
+/*
+ * Of peerwall's chains, all interfaces': equal for equal ones, and never 0. Jumps do not count: others come and go in front of them,
+ * and flush them. Every change of peerwall's makes it another.
+ */
+uint64_t record_digest(const struct ruleset rules[FAMILY_COUNT], struct arena *arena);
+
+/* Could it be that peerwall has changed rules since, without a record? Never so of a change that is not in force as a whole. */
+bool record_is_outdated(const struct record *record, const struct ruleset rules[FAMILY_COUNT], struct arena *arena);
 
 void record_print(struct strbuf *out, const struct record *record);
 /* False for what record_print() did not print. */

@@ -43,7 +43,7 @@ static int read_record(struct live_command *command, struct record *out)
 	int error = record_read(out, &command->options, &command->input.arena), code = EXIT_FINE;
 
 	if (error == -ENOENT)
-		return refuse(command, "no change was made here");
+		return refuse(command, "no change is recorded here");
 	if (error) {
 		failure_set(&command->failure, FAILURE_SYSTEM, "the record of the last change in %s: %s",
 			    command->options.state_directory,
@@ -99,6 +99,23 @@ static int show_dry_run(struct live_command *command, const struct record *recor
 	return EXIT_FINE;
 }
 
+/* While somebody watches over the change no other is made, and what others do to it meanwhile is to be undone, too. */
+static bool is_outdated(struct live_command *command, const struct record *record)
+{
+	struct arena *arena = &command->input.arena;
+	struct strbuf text = STRBUF_EMPTY;
+
+	if (watcher_is_alive(&command->options, arena) || !record_is_outdated(record, command->live.rules, arena))
+		return false;
+	change_describe_name(&text, record);
+	failure_set(&command->failure, FAILURE_CONFLICT, "peerwall's chains are not what %s has left: a later change could not be "
+		    "recorded in %s, or somebody else has changed them", strbuf_str(&text), command->options.state_directory);
+	failure_note(&command->failure, "undoing the earlier change would not undo that; `peerwall apply` or `peerwall down` leads to "
+		     "what is wanted; nothing was changed");
+	strbuf_free(&text);
+	return true;
+}
+
 static int rollback(struct live_command *command, bool *ended)
 {
 	struct record record;
@@ -125,6 +142,8 @@ static int rollback(struct live_command *command, bool *ended)
 			    backend_name(record.backend));
 		return EXIT_CONFLICT;
 	}
+	if (is_outdated(command, &record))
+		return EXIT_CONFLICT;
 	if (command->dry_run) {
 		live_unlock(&command->live);
 		return show_dry_run(command, &record);

@@ -95,7 +95,7 @@ int confirmation_keep(const struct live_options *options, uint64_t id)
 	if (outcome == CONFIRM_FAILED)
 		code = tell_failure(&failure);
 	else if (!record.boot)
-		print_error("there is nothing to confirm: no change was made here");
+		print_error("there is nothing to confirm: no change is recorded here");
 	else
 		code = tell_outcome(outcome, &record, options);
 	arena_free(&arena);

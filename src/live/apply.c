@@ -294,7 +294,10 @@ static bool check_result(struct transaction *transaction, bool *again)
 		}
 		return false;
 	}
-	return check_foreign_rules(transaction, now);
+	if (!check_foreign_rules(transaction, now))
+		return false;
+	memcpy(live->changed, now, sizeof live->changed);
+	return true;
 }
 
 static bool go_forward(struct transaction *transaction, struct plan plans[FAMILY_COUNT])

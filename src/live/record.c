@@ -13,9 +13,47 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIRST_LINE "peerwall change 1"
+#define FIRST_LINE "peerwall change 2"
 
 static const char *const state_words[RECORD_STATE_COUNT] = {"loading", "pending", "kept", "undoing", "undone", "failed"};
+
+/* ---- what it has left ---- */
+
+uint64_t record_digest(const struct ruleset rules[FAMILY_COUNT], struct arena *arena)
+{
+	struct strbuf text = STRBUF_EMPTY;
+	/* FNV-1a; only root writes here, so that nobody makes two that are alike. */
+	uint64_t digest = 0xcbf29ce484222325;
+
+	for (int f = 0; f < FAMILY_COUNT; f++) {
+		struct ruleset chains;
+
+		ruleset_init(&chains, (enum family)f, arena);
+		for (int t = 0; t < TABLE_COUNT; t++)
+			vec_each(chain, &rules[f].tables[t].chains) {
+				struct chain *own;
+
+				if (chain->builtin || !own_chain_interface(arena, chain->name))
+					continue;
+				own = table_add_chain(&chains, ruleset_table(&chains, (enum table_id)t), chain->name,
+						      strlen(chain->name));
+				vec_each(rule, &chain->rules)
+					*chain_add_rule(&chains, own) = *rule;
+			}
+		strbuf_addf(&text, "%s\n", family_name((enum family)f));
+		ruleset_print(&text, &chains, true);
+	}
+	for (const char *c = strbuf_str(&text); *c; c++)
+		digest = (digest ^ (unsigned char)*c) * 0x100000001b3;
+	strbuf_free(&text);
+	return digest ? digest : 1;
+}
+
+bool record_is_outdated(const struct record *record, const struct ruleset rules[FAMILY_COUNT], struct arena *arena)
+{
+	return record->left && (record->state == RECORD_KEPT || record->state == RECORD_PENDING) &&
+	       strcmp(record->boot, boot_id_read(arena)) == 0 && record_digest(rules, arena) != record->left;
+}
 
 /* ---- printing ---- */
 
@@ -40,9 +78,10 @@ void record_print(struct strbuf *out, const struct record *record)
 		    state_words[record->state]);
 	print_text(out, "boot", record->boot);
 	print_text(out, "command", record->command);
-	strbuf_addf(out, "backend %s\nbegan %lld\nended %lld\ndeadline %llu\nunconfirmed %lld\n",
+	strbuf_addf(out, "backend %s\nbegan %lld\nended %lld\ndeadline %llu\nunconfirmed %lld\nleft %016llx\n",
 		    backend_name(record->backend), (long long)record->began, (long long)record->ended,
-		    (unsigned long long)record->deadline, (long long)record->unconfirmed);
+		    (unsigned long long)record->deadline, (long long)record->unconfirmed,
+		    (unsigned long long)record->left);
 	print_text(out, "reason", record->reason);
 	strbuf_addf(out, "interfaces %zu\n", record->interfaces.items.len);
 	vec_each(name, &record->interfaces.items)
@@ -169,6 +208,7 @@ bool record_parse(struct record *out, const struct strbuf *text, struct arena *a
 	out->ended = (int64_t)take_number(&cursor, "ended", 10);
 	out->deadline = take_number(&cursor, "deadline", 10);
 	out->unconfirmed = (int64_t)take_number(&cursor, "unconfirmed", 10);
+	out->left = take_number(&cursor, "left", 16);
 	out->reason = take_text(&cursor, "reason");
 	count = (size_t)take_number(&cursor, "interfaces", 10);
 	for (size_t i = 0; i < count && cursor.ok; i++)

@@ -183,6 +183,15 @@ static bool begin(struct recording *recording)
 	return refuse(recording, "the process that would undo it cannot be started", strerror(-error));
 }
 
+/* Going back by it would undo the wrong change. Where it cannot be removed, its digest tells. */
+static void forget_earlier(struct recording *recording)
+{
+	struct live *live = recording->live;
+
+	if (recording->earlier)
+		(void)record_remove(&live->options, live->arena);
+}
+
 /* In force; but if nobody could tell later that it waits, it must not stay. */
 static bool end_well(struct recording *recording)
 {
@@ -190,8 +199,11 @@ static bool end_well(struct recording *recording)
 	struct record *record = recording->record;
 	int error;
 
-	if (!recording->written)
+	if (!recording->written) {
+		forget_earlier(recording);
 		return true;
+	}
+	record->left = record_digest(live->changed, live->arena);
 	record->state = recording->limit ? RECORD_PENDING : RECORD_KEPT;
 	record->deadline = recording->limit ? boot_time_now() + recording->limit : 0;
 	error = record_write(record, &live->options, live->arena);
@@ -253,6 +265,7 @@ static void settle_earlier(struct live *live, const struct change *change)
 		if (!holds_name(&change->interfaces, *name) && is_loaded(live, *name))
 			return;
 	earlier.state = RECORD_KEPT;
+	earlier.left = record_digest(live->rules, live->arena);
 	earlier.deadline = 0;
 	earlier.reason = "";
 	/* If it cannot be written, status goes on to tell of it, and that is all. */

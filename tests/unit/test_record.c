@@ -19,7 +19,7 @@ static struct record example(void)
 {
 	struct record record = {
 		.state = RECORD_PENDING, .id = 0xfedcba9876543210, .boot = "1-2-3", .command = "apply",
-		.backend = BACKEND_LEGACY, .began = 1795462027, .ended = 7, .deadline = 123456789, .unconfirmed = 5,
+		.backend = BACKEND_LEGACY, .began = 1795462027, .ended = 7, .deadline = 123456789, .unconfirmed = 5, .left = 0xf00,
 		.reason = "iptables-restore said\nno: 100%",
 	};
 
@@ -52,7 +52,7 @@ START_TEST(what_is_printed_is_read_again)
 	ck_assert(again.id == record.id);
 	ck_assert_str_eq(again.boot, "1-2-3");
 	ck_assert_int_eq(again.backend, BACKEND_LEGACY);
-	ck_assert(again.began == 1795462027 && again.ended == 7 && again.deadline == 123456789 && again.unconfirmed == 5);
+	ck_assert(again.began == 1795462027 && again.ended == 7 && again.deadline == 123456789 && again.unconfirmed == 5 && again.left == 0xf00);
 	ck_assert_str_eq(again.reason, record.reason);
 	ck_assert_uint_eq(again.interfaces.items.len, 2);
 	ck_assert_str_eq(again.interfaces.items.data[1], record.interfaces.items.data[1]);
@@ -98,9 +98,28 @@ START_TEST(damage_is_refused)
 }
 END_TEST
 
+START_TEST(a_digest_is_of_our_chains)
+{
+	struct ruleset rulesets[FAMILY_COUNT];
+	uint64_t digest;
+
+	rulesets[FAMILY_IPV4] = live_of(rules);
+	ruleset_init(&rulesets[FAMILY_IPV6], FAMILY_IPV6, &arena);
+	digest = record_digest(rulesets, &arena);
+	rulesets[FAMILY_IPV4] = live_of("*mangle\n:PREROUTING DROP [1:2]\n:OTHER - [0:0]\n:PW-wg1 - [0:0]\n"
+					"-A OTHER -j DROP\n"
+					"-A PW-wg1 -m conntrack --ctstate RELATED,ESTABLISHED -j RETURN\n"
+					"-A PW-wg1 -j LOG --log-prefix \"it's \\\"no\\\": \"\n"
+					"-A PW-wg1 -j DROP\nCOMMIT\n");
+	ck_assert(record_digest(rulesets, &arena) == digest);
+	rulesets[FAMILY_IPV4].tables[TABLE_MANGLE].chains.data[2].rules.len--;
+	ck_assert(record_digest(rulesets, &arena) != digest);
+}
+END_TEST
+
 static const char *const wrong[] = {
-	"", "peerwall change 2\n", "peerwall change 1\nid -1\n", "peerwall change 1\nid zz\n",
-	"peerwall change 1\nid 1\nstate none\n", "peerwall change 1x\n",
+	"", "peerwall change 3\n", "peerwall change 2\nid -1\n", "peerwall change 2\nid zz\n",
+	"peerwall change 2\nid 1\nstate none\n", "peerwall change 2x\n",
 };
 
 START_TEST(other_files_are_refused)
@@ -140,6 +159,7 @@ Suite *unit_suite(void)
 	tcase_add_checked_fixture(tests, texts_setup, texts_teardown);
 	tcase_add_test(tests, what_is_printed_is_read_again);
 	tcase_add_test(tests, all_states_have_words);
+	tcase_add_test(tests, a_digest_is_of_our_chains);
 	tcase_add_test(tests, damage_is_refused);
 	tcase_add_loop_test(tests, other_files_are_refused, 0, sizeof wrong / sizeof *wrong);
 	tcase_add_test(tests, sizes_are_checked);

@@ -5,6 +5,8 @@ old="$policies/old.pw"
 new="$policies/new.pw"
 printf 'interface wg1 {\n\texpose tcp 22 to 10.1.1.0/24, fd00:1::/64\n}\n' >"$old"
 printf 'interface wg1, wg2 {\n\texpose tcp 2222 to 10.1.1.0/24\n\totherwise reject\n}\n' >"$new"
+third="$policies/third.pw"
+printf 'interface wg3 {\n\texpose tcp 3333 to 10.1.1.0/24\n}\n' >"$third"
 
 # Until the command succeeds, for 10 s.
 within() {
@@ -176,8 +178,7 @@ check "the watcher is killed: rollback" exits 0
 check "the watcher is killed: as before" rules_as_before
 pw apply --confirm 1 "$new"
 kill -KILL "$(watcher)"
-printf 'interface wg3 {\n\texpose tcp 3333 to 10.1.1.0/24\n}\n' >"$policies/third.pw"
-pw apply "$policies/third.pw"
+pw apply "$third"
 check "another change behind one that nobody confirmed" exits 0
 pw status
 check "status tells that one is unconfirmed" says "was never confirmed"
@@ -439,6 +440,48 @@ check "no record: a warning" says "cannot be undone by"
 at_run down wg1
 at_run rollback
 check "no record: nothing to roll back" exits 5
+rm -rf "$run"
+
+# ---- a change that could not be recorded ----
+
+new_host
+remember
+mkdir -m 700 "$run"
+at_run apply "$old"
+at_run apply "$new"
+in_host sh -c 'trap "" XFSZ; ulimit -f 0; exec "$@" 2>&1' - "$program" apply --run-dir "$run" "$third" | cat >"$work/out"
+check "no space for the record: a warning" says "cannot be undone by"
+pw_third_is_up() { at_run status "$third" && exits 0; }
+check "no space for the record: it is in force" pw_third_is_up
+own_rules >"$work/own"
+at_run rollback
+check "no space for the record: rollback undoes no other change" exits 3
+own_rules >"$work/own.now"
+check "no space for the record: all as it was" diff "$work/own" "$work/own.now"
+at_run down --all
+at_run apply "$old"
+at_run apply "$new"
+# read_only COMMAND ARGUMENT...
+read_only() {
+	in_host unshare -m sh -c 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"' "$run" \
+		"$program" "$1" --run-dir "$run" "$2" >"$work/out" 2>"$work/err"
+	status=$?
+}
+read_only apply "$third"
+check "a read-only place for the record: apply" exits 0
+own_rules >"$work/own"
+at_run rollback
+check "a read-only place for the record: rollback undoes no other change" exits 3
+check "a read-only place for the record: it is said" says "a later change could not be recorded in $run"
+own_rules >"$work/own.now"
+check "a read-only place for the record: all as it was" diff "$work/own" "$work/own.now"
+read_only down wg3
+at_run rollback
+check "when that is gone again: rollback" exits 0
+at_run status "$old"
+check "when that is gone again: as before" exits 0
+at_run down --all
+check "no record of a change: as before" rules_as_before
 rm -rf "$run"
 
 pw rollback
