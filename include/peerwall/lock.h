@@ -11,6 +11,8 @@
 #ifndef PEERWALL_LOCK_H
 #define PEERWALL_LOCK_H
 
+#include <stdbool.h>
+
 #define LOCK_FREE ((struct lock){-1})
 
 struct lock {
@@ -21,6 +23,9 @@ enum lock_kind { LOCK_SHARED, LOCK_EXCLUSIVE };
 
 /* Creates the file if it is not there (mode 0600); symbolic links are refused with -ELOOP. */
 int lock_acquire(struct lock *lock, const char *path, enum lock_kind kind, unsigned time_limit);
+
+/* False if its file was deleted or replaced: then nobody else knows of it any more. */
+bool lock_is_in_place(const struct lock *lock, const char *path);
 
 /* Of a lock that is not held, nothing is done. */
 void lock_release(struct lock *lock);

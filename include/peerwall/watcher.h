@@ -7,7 +7,8 @@
  *   - If the process that makes the change dies on the way, it undoes what there is, at once.
  *   - When the time is up, or it is told to end (SIGTERM: a better moment may not come), it undoes the change.
  *   - If that fails, it tries again, for a day, as long as the record says that there is something to undo.
- * It holds a lock of its own while it lives, by which others know that it does.
+ * It holds a lock of its own while it lives, by which others know that it does. If somebody deletes that file, or the record
+ * (or makes it unreadable), it makes them again within a fraction of a second.
  * Units: milliseconds of CLOCK_BOOTTIME. Errors: 0 or -errno. State after failure: there is no watcher.
  */
 #ifndef PEERWALL_WATCHER_H
@@ -32,6 +33,9 @@ void watcher_cancel(struct watcher *watcher);
 
 /* Is there one for this network namespace? */
 bool watcher_is_alive(const struct live_options *options, struct arena *arena);
+
+/* For when there is no record to tell: one that was cancelled a moment ago gets the time to end. */
+bool watcher_stays_alive(const struct live_options *options, struct arena *arena);
 
 /* What became of the last change, and what that asks for. */
 enum change_situation {

@@ -373,7 +373,7 @@ static enum change_situation find_change(struct live_command *command, struct re
 
 	if (error == 0)
 		return change_situation(record, &command->options, &command->input.arena);
-	if (error != -ENOENT)
+	if (error != -ENOENT || watcher_is_alive(&command->options, &command->input.arena))
 		strbuf_addf(&command->live.warnings, "the record of the last change in %s cannot be read: %s\n",
 			    command->options.state_directory,
 			    error == -EBADMSG ? "it is not one of this version" : strerror(-error));

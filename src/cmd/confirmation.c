@@ -186,9 +186,11 @@ static int look(const struct live_options *options, uint64_t id, bool show, bool
 {
 	struct arena arena = ARENA_EMPTY;
 	struct record record;
-	int code = -1;
+	int code = -1, error = record_read(&record, options, &arena);
 
-	if (record_read(&record, options, &arena) != 0 || record.id != id) {
+	if (error && watcher_is_alive(options, &arena)) {
+		/* It writes it again. */
+	} else if (error || record.id != id) {
 		code = EXIT_CONFLICT;
 		fputc('\n', stderr);
 		print_error("another change has taken the place of this one; see `peerwall status`");

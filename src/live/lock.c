@@ -34,6 +34,14 @@ int lock_acquire(struct lock *lock, const char *path, enum lock_kind kind, unsig
 	return 0;
 }
 
+bool lock_is_in_place(const struct lock *lock, const char *path)
+{
+	struct stat held, there;
+
+	return lock->fd >= 0 && fstat(lock->fd, &held) == 0 && lstat(path, &there) == 0 && held.st_dev == there.st_dev &&
+	       held.st_ino == there.st_ino;
+}
+
 void lock_release(struct lock *lock)
 {
 	if (lock->fd >= 0)

@@ -9,6 +9,11 @@
 #include <sys/random.h>
 #include <time.h>
 
+/* How long a record that is gone is waited for: a watcher looks five times a second. */
+#define SETTLE_TRIES 5
+#define SETTLE_TRIES_UNWATCHED 2
+#define SETTLE_PAUSE_MS 200
+
 static bool is_unfinished(const struct record *record)
 {
 	return record->state == RECORD_LOADING || record->state == RECORD_PENDING || record->state == RECORD_UNDOING;
@@ -39,6 +44,14 @@ static bool read_earlier(struct live *live, struct record *out)
 	return error == 0;
 }
 
+static bool refuse_unknown(struct live *live)
+{
+	failure_set(live->failure, FAILURE_CONFLICT, "a change waits to be confirmed, but its record in %s is gone or cannot be read",
+		    live->options.state_directory);
+	failure_note(live->failure, "the process that undoes it when its time is up writes it again, if it can; nothing was changed");
+	return false;
+}
+
 bool recorded_change_may_begin(struct live *live)
 {
 	struct strbuf names = STRBUF_EMPTY;
@@ -46,7 +59,7 @@ bool recorded_change_may_begin(struct live *live)
 	enum change_situation situation;
 
 	if (record_read(&record, &live->options, live->arena) != 0)
-		return true;
+		return !watcher_stays_alive(&live->options, live->arena) || refuse_unknown(live);
 	situation = change_situation(&record, &live->options, live->arena);
 	if (situation != SITUATION_WAITING && situation != SITUATION_UNDOING)
 		return true;
@@ -188,7 +201,8 @@ static void forget_earlier(struct recording *recording)
 {
 	struct live *live = recording->live;
 
-	if (recording->earlier)
+	/* A watcher that is about to end, since its change is confirmed, must not take it for one that was cleared away. */
+	if (recording->earlier && !watcher_is_alive(&live->options, live->arena))
 		(void)record_remove(&live->options, live->arena);
 }
 
@@ -323,31 +337,50 @@ static enum confirm_outcome judge(const struct record *record, uint64_t id, stru
 	}
 }
 
+/* 0 with the outcome, or -errno of the record. */
+static int settle(const struct live_options *options, uint64_t id, bool keep, struct record *record, struct arena *arena,
+		  enum confirm_outcome *outcome)
+{
+	int error = record_read(record, options, arena);
+
+	if (error)
+		return error;
+	*outcome = judge(record, id, arena);
+	if (*outcome != CONFIRM_DONE)
+		return 0;
+	record->state = keep ? RECORD_KEPT : RECORD_PENDING;
+	record->unconfirmed = 0;
+	record->deadline = 0;
+	return record_write(record, options, arena);
+}
+
 enum confirm_outcome recorded_change_settle(const struct live_options *options, uint64_t id, bool keep,
 					    struct record *record, struct failure *failure)
 {
 	enum confirm_outcome outcome = CONFIRM_NOTHING;
-	struct lock lock = LOCK_FREE;
-	int error;
+	bool watched = false;
+	int error = 0;
 
-	*record = (struct record){0};
-	if (!live_lock(&lock, options, LOCK_EXCLUSIVE, failure))
-		return CONFIRM_FAILED;
-	error = record_read(record, options, failure->arena);
-	if (error == 0) {
-		outcome = judge(record, id, failure->arena);
-		if (outcome == CONFIRM_DONE) {
-			record->state = keep ? RECORD_KEPT : RECORD_PENDING;
-			record->unconfirmed = 0;
-			record->deadline = 0;
-			error = record_write(record, options, failure->arena);
-		}
+	for (unsigned tries = 0; tries < SETTLE_TRIES; tries++) {
+		struct lock lock = LOCK_FREE;
+
+		*record = (struct record){0};
+		if (!live_lock(&lock, options, LOCK_EXCLUSIVE, failure))
+			return CONFIRM_FAILED;
+		error = settle(options, id, keep, record, failure->arena, &outcome);
+		lock_release(&lock);
+		watched = (error == -ENOENT || error == -EBADMSG) && watcher_is_alive(options, failure->arena);
+		/* Its lock may be gone as well. */
+		if ((error != -ENOENT || tries >= SETTLE_TRIES_UNWATCHED) && !watched)
+			break;
+		/* Without the lock: the watcher is about to write it again. */
+		nanosleep(&(struct timespec){0, SETTLE_PAUSE_MS * 1000000L}, NULL);
 	}
-	lock_release(&lock);
-	if (error && error != -ENOENT) {
-		failure_set(failure, FAILURE_SYSTEM, "the record of the last change in %s: %s", options->state_directory,
-			    error == -EBADMSG ? "it is not one of this version" : strerror(-error));
-		return CONFIRM_FAILED;
-	}
-	return outcome;
+	if (error == 0 || (error == -ENOENT && !watched))
+		return outcome;
+	failure_set(failure, FAILURE_SYSTEM, "the record of the last change in %s: %s", options->state_directory,
+		    error == -EBADMSG ? "it is not one of this version" : strerror(-error));
+	if (watched)
+		failure_note(failure, "a change waits that cannot be confirmed without it: it will be undone when its time is up");
+	return CONFIRM_FAILED;
 }

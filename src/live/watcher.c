@@ -23,10 +23,13 @@
 /* After a day of tries, nothing will come of it; `status` tells. */
 #define TRIES_MAX (24 * 60)
 
+/* Until one that was told that there is nothing to watch over is gone. */
+#define END_LIMIT_MS 1000
+
 /* What the process knows; the record is the one that its parent had written, in case that cannot be read any more. */
 struct watch {
 	struct live_options options;
-	const struct record *record;
+	struct record record;
 	struct lock lock;
 	int guard;
 	unsigned limit;
@@ -39,15 +42,25 @@ static const char *lock_path(const struct live_options *options, struct arena *a
 	return name ? arena_printf(arena, "%s%s.watched", options->run_directory, name) : NULL;
 }
 
-bool watcher_is_alive(const struct live_options *options, struct arena *arena)
+static bool is_held(const struct live_options *options, struct arena *arena, unsigned limit)
 {
 	const char *path = lock_path(options, arena);
 	struct lock lock;
-	int error = path ? lock_acquire(&lock, path, LOCK_SHARED, 0) : -ENOENT;
+	int error = path ? lock_acquire(&lock, path, LOCK_SHARED, limit) : -ENOENT;
 
 	if (error == 0)
 		lock_release(&lock);
 	return error == -ETIMEDOUT;
+}
+
+bool watcher_is_alive(const struct live_options *options, struct arena *arena)
+{
+	return is_held(options, arena, 0);
+}
+
+bool watcher_stays_alive(const struct live_options *options, struct arena *arena)
+{
+	return is_held(options, arena, END_LIMIT_MS);
 }
 
 /* ---- at work ---- */
@@ -92,11 +105,11 @@ static bool undo(const struct watch *watch, const char *reason)
 	signals_hold(&before);
 	sources_init(&sources, &arena);
 	diags_init(&diags, &arena);
-	options.backend = &watch->record->backend;
+	options.backend = &watch->record.backend;
 	if (live_open(&live, &options, LIVE_LOAD, &sources, &arena, &diags, &failure)) {
 		if (record_read(&record, &options, &arena) != 0)
-			record = *watch->record;
-		if (!is_to_be_undone(&record, watch->record->id)) {
+			record = watch->record;
+		if (!is_to_be_undone(&record, watch->record.id)) {
 			done = true;
 		} else {
 			/* What others hold on to may stay for good; it does no harm, and is no reason to keep others waiting. */
@@ -110,14 +123,52 @@ static bool undo(const struct watch *watch, const char *reason)
 	return done;
 }
 
+/* ---- what somebody clears away ---- */
+
+static void keep_lock(struct watch *watch)
+{
+	struct arena arena = ARENA_EMPTY;
+	const char *path = lock_path(&watch->options, &arena);
+	struct lock lock;
+
+	if (path && !lock_is_in_place(&watch->lock, path) && lock_directory_prepare(watch->options.run_directory) == 0 &&
+	    lock_acquire(&lock, path, LOCK_EXCLUSIVE, 0) == 0) {
+		lock_release(&watch->lock);
+		watch->lock = lock;
+	}
+	arena_free(&arena);
+}
+
+/* Under the lock, as others write it. What cannot be written now may be at the next look. */
+static void keep_record(struct watch *watch)
+{
+	struct arena arena = ARENA_EMPTY;
+	struct failure unsaid = FAILURE_INIT(&arena);
+	struct live_options options = watch->options;
+	struct lock lock = LOCK_FREE;
+	struct record record;
+
+	options.lock_limit = 0;
+	if (live_lock(&lock, &options, LOCK_EXCLUSIVE, &unsaid)) {
+		int error = record_read(&record, &options, &arena);
+
+		if (error == -ENOENT || error == -EBADMSG)
+			(void)record_write(&watch->record, &options, &arena);
+		lock_release(&lock);
+	}
+	arena_free(&arena);
+}
+
 /* Why it has to be undone now; NULL if it has not. `end` is set if nothing ever has to be. */
-static const char *look(const struct watch *watch, uint64_t deadline, bool *end)
+static const char *look(struct watch *watch, bool *end)
 {
 	struct arena arena = ARENA_EMPTY;
 	struct record record;
-	bool known = record_read(&record, &watch->options, &arena) == 0, killed, asked;
+	bool known, killed, asked;
 
-	*end = known && !is_to_be_undone(&record, watch->record->id);
+	keep_lock(watch);
+	known = record_read(&record, &watch->options, &arena) == 0;
+	*end = known && !is_to_be_undone(&record, watch->record.id);
 	killed = known && record.state == RECORD_LOADING;
 	asked = known && record.state == RECORD_PENDING && record.deadline == 0;
 	arena_free(&arena);
@@ -127,7 +178,9 @@ static const char *look(const struct watch *watch, uint64_t deadline, bool *end)
 		return "the process that made it was killed on the way";
 	if (asked)
 		return "it was not wanted";
-	return boot_time_now() >= deadline ? "nobody confirmed it in time" : NULL;
+	if (!known)
+		keep_record(watch);
+	return boot_time_now() >= watch->record.deadline ? "nobody confirmed it in time" : NULL;
 }
 
 /* Waits; true if a SIGTERM came. */
@@ -153,17 +206,17 @@ static bool wait_for_release(int guard)
 	return n <= 0;
 }
 
-static void keep_watch(const struct watch *watch)
+static void keep_watch(struct watch *watch)
 {
 	unsigned retry = RETRY_FIRST_MS;
 	const char *reason = NULL;
-	uint64_t deadline;
 	bool end = false;
 
 	if (!wait_for_release(watch->guard))
 		return;
-	deadline = boot_time_now() + watch->limit;
-	while ((reason = look(watch, deadline, &end)) == NULL) {
+	watch->record.state = RECORD_PENDING;
+	watch->record.deadline = boot_time_now() + watch->limit;
+	while ((reason = look(watch, &end)) == NULL) {
 		if (end)
 			return;
 		if (pause_for(LOOK_MS)) {
@@ -172,6 +225,7 @@ static void keep_watch(const struct watch *watch)
 		}
 	}
 	for (unsigned tries = 1; !undo(watch, reason) && tries < TRIES_MAX; tries++) {
+		keep_lock(watch);
 		pause_for(retry);
 		retry = retry * 2 < RETRY_MAX_MS ? retry * 2 : RETRY_MAX_MS;
 	}
@@ -265,7 +319,7 @@ static int wait_until_ready(int ready)
 
 int watcher_start(struct watcher *out, const struct live_options *options, const struct record *record, unsigned limit)
 {
-	struct watch watch = {.options = *options, .record = record, .lock = LOCK_FREE, .limit = limit};
+	struct watch watch = {.options = *options, .record = *record, .lock = LOCK_FREE, .limit = limit};
 	int guard[2] = {-1, -1}, ready[2] = {-1, -1};
 	int error = pipe2(guard, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0 ? 0 : -errno;
 

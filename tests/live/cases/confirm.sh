@@ -442,6 +442,40 @@ at_run rollback
 check "no record: nothing to roll back" exits 5
 rm -rf "$run"
 
+# ---- who clears away files while a change waits ----
+
+new_host
+remember
+mkdir -m 700 "$run"
+tells_waiting() { at_run status && says "waits to be confirmed"; }
+at_run apply --confirm 60 "$old"
+rm -f "$run"/*.watched "$run/lock"
+check "no lock files: status tells that it waits" within tells_waiting
+at_run apply "$third"
+check "no lock files: another change is refused" exits 3
+rm -f "$run"/change-*
+at_run confirm
+check "no record: confirm" exits 0
+within no_watcher
+at_run status "$old"
+check "no record: it stays" exits 0
+at_run down wg1
+at_run apply --confirm 1.5 "$old"
+echo garbage >"$(echo "$run"/change-*[0-9])"
+at_run apply "$third"
+check "a garbled record: another change is refused" exits 3
+check "a garbled record: undone" undone
+at_run status
+check "a garbled record: status tells" says "nobody confirmed it in time"
+at_run apply --confirm 60 "$old"
+rm -rf "$run"
+check "no directory: status tells that it waits" within tells_waiting
+at_run apply "$third"
+check "no directory: another change is refused" exits 3
+at_run rollback
+check "no directory: rollback" undone
+rm -rf "$run"
+
 # ---- a change that could not be recorded ----
 
 new_host
