@@ -8,7 +8,8 @@
  * A kernel without IPv6 has only IPv4 rules; anything else that keeps IPv6's rules from being read is an error.
  * Units: milliseconds. Ownership: everything lives in the arena; live_unlock() and live_close() let go of the locks.
  * Errors: false, worded in the failure (and in the diagnostics, for rules that cannot be read). Looking changes
- * nothing on the host: `iptables-legacy-save` is only run where tables exist, since it may create them.
+ * nothing on the host: no file or directory is made for a lock that nobody holds, and `iptables-legacy-save` is only run
+ * where tables exist, since it may create them.
  */
 #ifndef PEERWALL_LIVE_H
 #define PEERWALL_LIVE_H
@@ -72,7 +73,7 @@ void live_close(struct live *live);
  */
 void live_unlock(struct live *live);
 
-/* peerwall's own lock alone: for what changes no rules. */
+/* peerwall's own lock alone: for what changes no rules. A shared one is not held where there is no lock file yet. */
 bool live_lock(struct lock *lock, const struct live_options *options, enum lock_kind kind, struct failure *failure);
 
 /* Reads the rules once more. A failure is worded with the kind given. */

@@ -21,7 +21,10 @@ struct lock {
 
 enum lock_kind { LOCK_SHARED, LOCK_EXCLUSIVE };
 
-/* Creates the file if it is not there (mode 0600); symbolic links are refused with -ELOOP. */
+/*
+ * An exclusive one creates the file if it is not there (mode 0600). For a shared one that is -ENOENT: nobody holds any, and who only
+ * looks leaves nothing behind. Symbolic links are refused with -ELOOP.
+ */
 int lock_acquire(struct lock *lock, const char *path, enum lock_kind kind, unsigned time_limit);
 
 /* False if its file was deleted or replaced: then nobody else knows of it any more. */
@@ -31,9 +34,14 @@ bool lock_is_in_place(const struct lock *lock, const char *path);
 void lock_release(struct lock *lock);
 
 /*
- * Creates a directory for lock files (mode 0700), if it is not there. -EPERM if it belongs to someone else or
- * others may write there: they could put their own files in the place of ours.
+ * Creates a directory for lock files (mode 0700), if it is not there. Errors as for lock_directory_check().
  */
 int lock_directory_prepare(const char *path);
+
+/*
+ * -EPERM if it belongs to someone else or
+ * others may write there: they could put their own files in the place of ours.
+ */
+int lock_directory_check(const char *path);
 
 #endif

@@ -212,13 +212,18 @@ bool live_lock(struct lock *lock, const struct live_options *options, enum lock_
 
 	if (!check_rights(failure))
 		return false;
-	error = lock_directory_prepare(directory);
+	error = kind == LOCK_SHARED ? lock_directory_check(directory) : lock_directory_prepare(directory);
+	/* Where nobody ever held a lock, nobody is at work. */
+	if (error == -ENOENT && kind == LOCK_SHARED)
+		return true;
 	if (error == -EPERM)
 		return failure_set(failure, FAILURE_SYSTEM,
 				   "%s: others than root may write there; locks in it would be worth nothing", directory);
 	if (error)
 		return failure_set(failure, FAILURE_SYSTEM, "the run directory %s: %s", directory, strerror(-error));
 	error = lock_acquire(lock, path, kind, options->lock_limit);
+	if (error == -ENOENT && kind == LOCK_SHARED)
+		return true;
 	if (error == -ETIMEDOUT) {
 		failure_set(failure, FAILURE_SYSTEM, "another peerwall, or a tool of one, %s",
 			    describe_holding(failure->arena, path, options->lock_limit));
@@ -306,6 +311,8 @@ enum restore_outcome live_restore(struct live *live, enum family family, const s
 		/* The lock is ours already: the tool gets one that nobody else has. Without -w it would wait for ever. */
 		argv[argc++] = "-w";
 		argv[argc++] = "5";
+		/* After a look there may be no directory yet, and a rehearsal needs one. */
+		(void)lock_directory_prepare(live->options.run_directory);
 		process.lock_file = arena_printf(live->arena, "%s/xtables.lock", live->options.run_directory);
 	}
 	if (test)

@@ -13,7 +13,8 @@ int lock_acquire(struct lock *lock, const char *path, enum lock_kind kind, unsig
 {
 	int operation = (kind == LOCK_SHARED ? LOCK_SH : LOCK_EX) | LOCK_NB;
 	unsigned waited = 0;
-	int fd = open(path, O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
+	int create = kind == LOCK_SHARED ? 0 : O_CREAT;
+	int fd = open(path, O_RDONLY | create | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0600);
 
 	*lock = LOCK_FREE;
 	if (fd < 0)
@@ -51,10 +52,13 @@ void lock_release(struct lock *lock)
 
 int lock_directory_prepare(const char *path)
 {
+	return mkdir(path, 0700) != 0 && errno != EEXIST ? -errno : lock_directory_check(path);
+}
+
+int lock_directory_check(const char *path)
+{
 	struct stat status;
 
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return -errno;
 	if (lstat(path, &status) != 0)
 		return -errno;
 	if (!S_ISDIR(status.st_mode))

@@ -44,10 +44,37 @@ START_TEST(an_exclusive_lock_keeps_others_out)
 }
 END_TEST
 
+START_TEST(who_looks_leaves_nothing_behind)
+{
+	struct lock lock;
+
+	ck_assert_int_eq(lock_acquire(&lock, path, LOCK_SHARED, 0), -ENOENT);
+	ck_assert_int_eq(lock_directory_check(subdirectory), -ENOENT);
+	ck_assert_int_ne(access(path, F_OK), 0);
+}
+END_TEST
+
+START_TEST(a_file_that_is_cleared_away_is_noticed)
+{
+	struct lock lock, other;
+
+	ck_assert_int_eq(lock_acquire(&lock, path, LOCK_EXCLUSIVE, 0), 0);
+	ck_assert(lock_is_in_place(&lock, path));
+	ck_assert_int_eq(unlink(path), 0);
+	ck_assert(!lock_is_in_place(&lock, path));
+	ck_assert_int_eq(lock_acquire(&other, path, LOCK_EXCLUSIVE, 0), 0);
+	ck_assert(!lock_is_in_place(&lock, path));
+	lock_release(&lock);
+	lock_release(&other);
+}
+END_TEST
+
 START_TEST(readers_share)
 {
 	struct lock one, two, three;
 
+	ck_assert_int_eq(lock_acquire(&one, path, LOCK_EXCLUSIVE, 0), 0);
+	lock_release(&one);
 	ck_assert_int_eq(lock_acquire(&one, path, LOCK_SHARED, 0), 0);
 	ck_assert_int_eq(lock_acquire(&two, path, LOCK_SHARED, 0), 0);
 	ck_assert_int_eq(lock_acquire(&three, path, LOCK_EXCLUSIVE, 0), -ETIMEDOUT);
@@ -103,6 +130,8 @@ Suite *unit_suite(void)
 	tcase_add_checked_fixture(tests, setup, teardown);
 	tcase_set_timeout(tests, 20);
 	tcase_add_test(tests, an_exclusive_lock_keeps_others_out);
+	tcase_add_test(tests, who_looks_leaves_nothing_behind);
+	tcase_add_test(tests, a_file_that_is_cleared_away_is_noticed);
 	tcase_add_test(tests, readers_share);
 	tcase_add_test(tests, a_lock_ends_with_its_process);
 	tcase_add_test(tests, links_and_missing_directories_are_errors);

@@ -119,6 +119,23 @@ in_host "$program" apply --run-dir "$work/open-$backend" "$policy" >"$work/out" 
 status=$?
 refused 5 "a lock where all may write"
 
+# Looking makes nothing.
+nowhere="$work/nowhere-$backend"
+look() {
+	subcommand=$1
+	in_host "$program" "$@" --run-dir "$nowhere" >"$work/out" 2>"$work/err"
+	check "$subcommand without a directory makes none" test ! -e "$nowhere"
+	check "$subcommand without a directory does without" says_not "$nowhere"
+	check "$subcommand without a directory tells" test -s "$work/out"
+}
+look status
+look diff "$policy"
+look trace 'wg1 10.1.1.4 > 10.1.1.5 tcp 22'
+in_host "$program" apply --dry-run --run-dir "$nowhere" "$policy" >"$work/out" 2>"$work/err"
+status=$?
+check "a dry run without a directory" exits 0
+check "a dry run without a directory: rehearsed" says "the kernel takes it"
+
 # Tools that somebody else could replace.
 make_tools
 chmod 777 "$tools/iptables-$backend-restore"
