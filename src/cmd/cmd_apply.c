@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static const char help[] =
 	"usage: peerwall apply [OPTION...] POLICY...\n"
@@ -190,6 +191,22 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 	return failure_exit_code(&command->failure);
 }
 
+/* Whoever may write a policy decides what gets in, if root applies it. Pipes and terminals are nobody's to change later. */
+static void warn_of_writers(struct live_command *command)
+{
+	vec_each(path, &command->operands) {
+		struct stat status;
+
+		if (strcmp(*path, "-") == 0 || stat(*path, &status) != 0 || !S_ISREG(status.st_mode))
+			continue;
+		if (status.st_uid == 0 && !(status.st_mode & S_IWOTH) && (!(status.st_mode & S_IWGRP) || status.st_gid == 0))
+			continue;
+		strbuf_addf(&command->live.warnings, "others than root may write %s (owner %u, group %u, mode %04o), and so decide "
+			    "what gets in\n", *path, (unsigned)status.st_uid, (unsigned)status.st_gid,
+			    (unsigned)status.st_mode & 07777);
+	}
+}
+
 static int apply(struct live_command *command, bool *ended)
 {
 	struct applied applied = {0};
@@ -200,6 +217,7 @@ static int apply(struct live_command *command, bool *ended)
 		code = live_command_open(command, command->dry_run ? LIVE_PLAN : LIVE_LOAD);
 	if (code != EXIT_FINE)
 		return code;
+	warn_of_writers(command);
 	if (!command->dry_run && !recorded_change_may_begin(&command->live))
 		return failure_exit_code(&command->failure);
 	live_command_loaded(command, &applied.loaded);

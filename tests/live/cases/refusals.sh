@@ -41,6 +41,20 @@ printf 'interface "w\\"g" {\n\texpose tcp 22 to 10.1.1.0/24\n}\n' >"$policies/od
 pw apply "$policies/odd.pw"
 refused 1 "a name that iptables-save cannot print"
 
+# A policy that others may write: no refusal, since then the interface would stay open, but a warning.
+cp "$drop" "$policies/anybody.pw"
+chmod 666 "$policies/anybody.pw"
+pw apply --dry-run "$policies/anybody.pw"
+check "a policy that all may write: it is warned of" says "warning: others than root may write $policies/anybody.pw (owner 0, group 0, mode 0666)"
+chmod 600 "$policies/anybody.pw"
+chown 65534 "$policies/anybody.pw"
+pw apply --dry-run "$policies/anybody.pw"
+check "a policy of another user: it is warned of" says "(owner 65534, group 0, mode 0600)"
+chown 0 "$policies/anybody.pw"
+chmod 660 "$policies/anybody.pw"
+pw apply --dry-run "$policies/anybody.pw"
+check "a policy of root's: no warning" says_not "others than root"
+
 # The command line.
 pw apply
 check "apply without a policy" exits 2
