@@ -6,6 +6,7 @@
 #include <peerwall/rehearsal.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -191,6 +192,14 @@ static int show_dry_run(struct live_command *command, const struct change *chang
 	return failure_exit_code(&command->failure);
 }
 
+/* Root, or who has become root for this one command, by sudo. */
+static bool is_own(uid_t owner)
+{
+	const char *caller = getenv("SUDO_UID");
+
+	return owner == 0 || (caller && *caller && strtoul(caller, NULL, 10) == owner);
+}
+
 /* Whoever may write a policy decides what gets in, if root applies it. Pipes and terminals are nobody's to change later. */
 static void warn_of_writers(struct live_command *command)
 {
@@ -199,9 +208,9 @@ static void warn_of_writers(struct live_command *command)
 
 		if (strcmp(*path, "-") == 0 || stat(*path, &status) != 0 || !S_ISREG(status.st_mode))
 			continue;
-		if (status.st_uid == 0 && !(status.st_mode & S_IWOTH) && (!(status.st_mode & S_IWGRP) || status.st_gid == 0))
+		if (is_own(status.st_uid) && !(status.st_mode & S_IWOTH) && (!(status.st_mode & S_IWGRP) || status.st_gid == 0))
 			continue;
-		strbuf_addf(&command->live.warnings, "others than root may write %s (owner %u, group %u, mode %04o), and so decide "
+		strbuf_addf(&command->live.warnings, "others than you may write %s (owner %u, group %u, mode %04o), and so decide "
 			    "what gets in\n", *path, (unsigned)status.st_uid, (unsigned)status.st_gid,
 			    (unsigned)status.st_mode & 07777);
 	}

@@ -351,7 +351,10 @@ static int settle(const struct live_options *options, uint64_t id, bool keep, st
 	record->state = keep ? RECORD_KEPT : RECORD_PENDING;
 	record->unconfirmed = 0;
 	record->deadline = 0;
-	return record_write(record, options, arena);
+	error = record_write(record, options, arena);
+	if (error)
+		*outcome = CONFIRM_NOTHING;
+	return error;
 }
 
 enum confirm_outcome recorded_change_settle(const struct live_options *options, uint64_t id, bool keep,

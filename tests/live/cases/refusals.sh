@@ -45,15 +45,20 @@ refused 1 "a name that iptables-save cannot print"
 cp "$drop" "$policies/anybody.pw"
 chmod 666 "$policies/anybody.pw"
 pw apply --dry-run "$policies/anybody.pw"
-check "a policy that all may write: it is warned of" says "warning: others than root may write $policies/anybody.pw (owner 0, group 0, mode 0666)"
+check "a policy that all may write: it is warned of" says "warning: others than you may write $policies/anybody.pw (owner 0, group 0, mode 0666)"
 chmod 600 "$policies/anybody.pw"
 chown 65534 "$policies/anybody.pw"
 pw apply --dry-run "$policies/anybody.pw"
 check "a policy of another user: it is warned of" says "(owner 65534, group 0, mode 0600)"
+SUDO_UID=65534
+export SUDO_UID
+pw apply --dry-run "$policies/anybody.pw"
+check "a policy of whoever called sudo: no warning" says_not "others than you"
+unset SUDO_UID
 chown 0 "$policies/anybody.pw"
 chmod 660 "$policies/anybody.pw"
 pw apply --dry-run "$policies/anybody.pw"
-check "a policy of root's: no warning" says_not "others than root"
+check "a policy of root's: no warning" says_not "others than you"
 
 # The command line.
 pw apply
