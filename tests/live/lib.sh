@@ -108,7 +108,31 @@ remember() {
 	rules >"$work/before"
 }
 
+# Until the command succeeds, for 10 s.
+within() {
+	within_tries=0
+	until "$@" >/dev/null 2>&1; do
+		within_tries=$((within_tries + 1))
+		[ $within_tries -lt 100 ] || { "$@"; return 1; }
+		sleep 0.1
+	done
+}
+
+# Descriptor 7: a full pipe that nobody reads.
+open_full_pipe() {
+	mkfifo "$policies/full"
+	exec 7<>"$policies/full"
+	python3 -c 'import os
+os.set_blocking(7, False)
+try:
+    while True:
+        os.write(7, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(7, True)'
+}
+
 # Checks for `check`.
+no_watcher() { ! ip netns pids "$host" | xargs -r ps -o comm= -p | grep -x peerwall-undo; }
 exits() { [ "$status" = "$1" ] || { echo "exit status $status, not $1"; return 1; }; }
 says() { grep -qF -- "$1" "$work/out" "$work/err" || { echo "does not say: $1"; return 1; }; }
 says_not() { ! grep -qF -- "$1" "$work/out" "$work/err" || { echo "says: $1"; return 1; }; }

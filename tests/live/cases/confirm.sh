@@ -8,16 +8,6 @@ printf 'interface wg1, wg2 {\n\texpose tcp 2222 to 10.1.1.0/24\n\totherwise reje
 third="$policies/third.pw"
 printf 'interface wg3 {\n\texpose tcp 3333 to 10.1.1.0/24\n}\n' >"$third"
 
-# Until the command succeeds, for 10 s.
-within() {
-	within_tries=0
-	until "$@" >/dev/null 2>&1; do
-		within_tries=$((within_tries + 1))
-		[ $within_tries -lt 100 ] || { "$@"; return 1; }
-		sleep 0.1
-	done
-}
-no_watcher() { ! ip netns pids "$host" | xargs -r ps -o comm= -p | grep -x peerwall-undo; }
 watcher() { ip netns pids "$host" | while read -r process; do
 	[ "$(cat "/proc/$process/comm")" != peerwall-undo ] || echo "$process"; done; }
 undone() { within rules_as_before && within no_watcher; }

@@ -15,28 +15,10 @@ printf 'interface wg1 {\n\texpose tcp 22 to 10.1.1.0/24, fd00:1::/64\n}\n' >"$ol
 	echo '}'
 } >"$new"
 
-within() {
-	within_tries=0
-	until "$@" >/dev/null 2>&1; do
-		within_tries=$((within_tries + 1))
-		[ $within_tries -lt 100 ] || { "$@"; return 1; }
-		sleep 0.1
-	done
-}
-no_watcher() { ! ip netns pids "$host" | xargs -r ps -o comm= -p | grep -x peerwall-undo; }
 as_before() { rules | cmp -s "$work/before"; }
 undone() { within as_before && within no_watcher; }
 
-# A full pipe that nobody reads.
-mkfifo "$policies/full"
-exec 7<>"$policies/full"
-python3 -c 'import os
-os.set_blocking(7, False)
-try:
-    while True:
-        os.write(7, bytes(4096))
-except BlockingIOError:
-    os.set_blocking(7, True)'
+open_full_pipe
 
 # unread COMMAND ARGUMENT...: begins, and waits until it is stuck with what it has to say.
 unread() {

@@ -202,16 +202,8 @@ check "no table is left at the end" no_table
 
 # ---- nobody reads what it prints ----
 
-# A full pipe; and traffic all the time.
-mkfifo "$policies/full"
-exec 7<>"$policies/full"
-python3 -c 'import os
-os.set_blocking(7, False)
-try:
-    while True:
-        os.write(7, bytes(4096))
-except BlockingIOError:
-    os.set_blocking(7, True)'
+# And traffic all the time.
+open_full_pipe
 nsenter --net="/run/netns/$peer" ping -q -i 0.1 10.1.1.5 >/dev/null 7>&- &
 traffic=$!
 started="$started $traffic"
