@@ -14,7 +14,7 @@ codec/match_codec codec/snapshot
 meaning/resolve meaning/lower
 analyse/host analyse/diagram analyse/packetset analyse/packet_classes analyse/places analyse/rule_packets analyse/table_walk analyse/traverse analyse/exposure analyse/chain_map analyse/declared analyse/proof analyse/checks analyse/packet analyse/trace analyse/nft_trace analyse/nft_rule analyse/traced analyse/watch_filter analyse/reach
 plan/plan plan/emit plan/overlay
-live/failure live/process live/netlink live/generation live/nft_native live/nft_table live/rule_handles live/nft_watch live/lock live/backend live/foreign live/live live/live_host live/state_file live/made_tables live/apply live/record live/rollback live/watcher live/recorded_change
+live/failure live/process live/netlink live/generation live/nft_table live/rule_handles live/nft_watch live/nft_native live/lock live/backend live/foreign live/live live/live_host live/state_file live/made_tables live/apply live/record live/rollback live/watcher live/recorded_change
 cmd/report"
 
 # shellcheck disable=SC2086 # the list is words

@@ -34,8 +34,9 @@ void change_interfaces(struct name_list *out, const struct live *live, const str
 void change_describe(struct strbuf *out, const struct live *live, const struct change *change);
 
 /*
- * What was read back after a change is in live->changed. Runs no tool that changes rules if nothing is needed. Under nft, tables that peerwall has made and that hold nothing of
- * anybody are gone afterwards. Call with signals held.
+ * What was read back after a change is in live->changed. Runs no tool that changes rules if nothing is needed.
+ * Under nft, tables that peerwall has made and that hold nothing of anybody are gone afterwards. Call with signals
+ * held.
  */
 bool change_run(struct live *live, const struct change *change);
 

@@ -5,7 +5,8 @@
  * to the host, through it, or translated. Sources and services that go together share a row; rows are disjoint, but for
  * what they do not show: source ports, flags of TCP and hop limits, of which some packet gets in.
  * Ownership: rows live in the space's arena; their sets are good for the space alone, packet_classes.h reads them.
- * Errors: `cut`: there are more rows than were asked for, at most EXPOSURE_ROWS_MAX. The caller looks whether the journey or the space gave up.
+ * Errors: `cut`: there are more rows than were asked for, at most EXPOSURE_ROWS_MAX. The caller looks whether the journey
+ * or the space gave up.
  */
 #ifndef PEERWALL_EXPOSURE_H
 #define PEERWALL_EXPOSURE_H

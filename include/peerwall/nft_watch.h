@@ -41,6 +41,9 @@ enum watch_mark {
 int nft_watch_open(struct nft_watch *out, const struct watch_match_list *matches, unsigned rate, bool between);
 void nft_watch_close(struct nft_watch *watch);
 
+/* Is a table of that name some watch's? Such a one refuses nothing, and goes away with it. */
+bool nft_watch_owns(const char *table);
+
 /* Lets go of the table alone: no more packets are marked. A signal's handler may call it. */
 void nft_watch_stop(struct nft_watch *watch);
 

@@ -93,6 +93,8 @@ struct packet_space {
 };
 
 #define PACKET_NODES_MAX 12000000u
+/* packet_space_effort() that is spent on the interfaces of a family one by one, before those that are left are only named: some 20 s. */
+#define PACKET_EFFORT_MAX 200000000u
 
 void packet_space_init(struct packet_space *space, enum family family, struct arena *arena);
 /* Somebody asks whether the value lies within lo-hi. */

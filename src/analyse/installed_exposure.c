@@ -13,8 +13,6 @@
 #define ROWS_MAX 512
 #define ITEMS_MAX 8
 #define BLURRING_MAX 3
-/* For all interfaces together: some 20 s. */
-#define EFFORT_MAX 200000000u
 
 /* A rule that is understood only in part, and what it may have taken hold of. */
 struct blurring {
@@ -311,7 +309,7 @@ static void report_rest(struct telling *telling, size_t first)
 
 static bool is_exhausted(const struct telling *telling)
 {
-	return telling->steps > INSTALLED_STEPS_MAX || packet_space_effort(&telling->space) > EFFORT_MAX;
+	return telling->steps > INSTALLED_STEPS_MAX || packet_space_effort(&telling->space) > PACKET_EFFORT_MAX;
 }
 
 static void telling_init(struct telling *telling)

@@ -58,14 +58,19 @@ uint32_t prover_but_elsewhere(struct prover *prover, uint32_t packets)
 
 /* ---- the way of all packets ---- */
 
-void prover_send_through(struct prover *prover, struct journey *out, enum tracking tracking, enum traverse_scope scope)
+static void send_these(struct prover *prover, struct journey *out, uint32_t arriving, enum tracking tracking, enum traverse_scope scope)
 {
 	struct traverse_input input = {
 		.ruleset = prover->input->applied, .in = prover->in, .tracking = tracking, .places = &prover->places,
-		.arriving = prover->arriving, .scope = scope, .nat_first = prover->input->nat_first,
+		.arriving = arriving, .scope = scope, .nat_first = prover->input->nat_first,
 	};
 
 	traverse(out, &prover->space, &input);
+}
+
+void prover_send_through(struct prover *prover, struct journey *out, enum tracking tracking, enum traverse_scope scope)
+{
+	send_these(prover, out, prover->arriving, tracking, scope);
 }
 
 const struct journey *prover_whole_journey(struct prover *prover)
@@ -80,15 +85,9 @@ const struct journey *prover_whole_journey(struct prover *prover)
 static void send_first_packets(struct prover *prover, struct journey *out)
 {
 	struct packet_space *space = &prover->space;
-	uint32_t arriving = prover->arriving;
-	struct journey invalid;
 
-	*out = (struct journey){0};
+	send_these(prover, out, packets_and(space, prover->arriving, traverse_never_new(space)), TRACKING_INVALID, TRAVERSE_ALL);
 	journey_join(space, out, prover_whole_journey(prover));
-	prover->arriving = packets_and(space, arriving, traverse_never_new(space));
-	prover_send_through(prover, &invalid, TRACKING_INVALID, TRAVERSE_ALL);
-	prover->arriving = arriving;
-	journey_join(space, out, &invalid);
 }
 
 /* ---- findings ---- */

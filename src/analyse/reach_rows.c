@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 
-/* Rules looked at for one list of rows: to name them is a kindness, and not worth minutes. */
-#define LOOKS_MAX 2000000u
-
 #define NUMBER_TCP 6
 #define NUMBER_ICMP 1
 #define NUMBER_ICMPV6 58
@@ -159,7 +156,7 @@ static void find_blurs(struct row_maker *maker, struct reach_row *row)
 	vec_each(blur, &maker->blurs->items) {
 		bool before = blur->hook == HOOK_PREROUTING;
 
-		if ((!before && blur->translated != translated) || ++maker->looks > LOOKS_MAX)
+		if ((!before && blur->translated != translated) || ++maker->looks > REACH_LOOKS_MAX)
 			continue;
 		if (packets_and(space, blur->hit, before ? early : late) != DIAGRAM_NONE)
 			reach_rules_add(space->arena, &row->blurs, blur->rule);

@@ -6,6 +6,9 @@
 
 #include <peerwall/reach.h>
 
+/* Rules looked at for one list of rows: to name them is a kindness, and not worth minutes. */
+#define REACH_LOOKS_MAX 2000000u
+
 struct reach_rule reach_rule_of(enum table_id table, const struct chain *chain, const struct rule *rule);
 /* Each rule once, and no more than are shown. */
 void reach_rules_add(struct arena *arena, struct reach_rules *rules, struct reach_rule rule);

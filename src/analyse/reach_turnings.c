@@ -5,8 +5,6 @@
 
 #include <stdlib.h>
 
-/* Rules looked at for one list of rows: to name them is a kindness, and not worth minutes. */
-#define LOOKS_MAX 2000000u
 /* Rules that are asked one by one. */
 #define CANDIDATES_MAX 32
 
@@ -118,7 +116,7 @@ static void add_if_turned(struct turnings *turnings, struct reach_rules *out, co
 {
 	const struct event *event = turning->event;
 
-	if (turnings->looks <= LOOKS_MAX &&
+	if (turnings->looks <= REACH_LOOKS_MAX &&
 	    packets_and(turnings->space, turn(turnings, turning, early), late) != DIAGRAM_NONE)
 		reach_rules_add(turnings->space->arena, out, reach_rule_of(event->table, event->chain, event->rule));
 }
@@ -131,7 +129,7 @@ void turnings_find(struct turnings *turnings, struct reach_rules *out, uint32_t 
 	packets_values(&values, turnings->space, targets, FIELD_NEW_DST);
 	vec_each(range, &values.ranges)
 		for (size_t i = first_from(single, range->lo); i < single->items.len; i++) {
-			if (single->items.data[i].lo > range->hi || turnings->looks > LOOKS_MAX)
+			if (single->items.data[i].lo > range->hi || turnings->looks > REACH_LOOKS_MAX)
 				break;
 			add_if_turned(turnings, out, &single->items.data[i], early, late);
 		}

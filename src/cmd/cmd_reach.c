@@ -12,8 +12,6 @@
 #define PICTURE_SIZE_MAX (256u << 20)
 /* Rows of each list that are worked out for a text that shows a part of them. */
 #define ROWS_LAID_OUT 1024u
-/* For all interfaces of a family together: some 20 s. */
-#define EFFORT_MAX 200000000u
 
 static const char help[] =
 	"usage: peerwall reach [OPTION...]\n"
@@ -221,7 +219,7 @@ static int work_out(struct live_command *command, struct reach_report *report, c
 		family->input.wanted = *wanted;
 		family->input.wants_map = picture;
 		family->input.rows_most = command->all || command->format == LIVE_FORMAT_JSON ? EXPOSURE_ROWS_MAX : ROWS_LAID_OUT;
-		family->input.effort_most = EFFORT_MAX;
+		family->input.effort_most = PACKET_EFFORT_MAX;
 		vec_each(name, &command->from)
 			vec_push(&command->input.arena, &family->input.interfaces.items, *name);
 		vec_each(policy, &command->input.policies)

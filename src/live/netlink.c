@@ -186,6 +186,15 @@ bool netlink_find(struct netlink_value attributes, uint16_t attribute, struct ne
 	return false;
 }
 
+const char *netlink_text(struct netlink_value attributes, uint16_t attribute, struct arena *arena)
+{
+	struct netlink_value value;
+
+	if (!netlink_find(attributes, attribute, &value))
+		return "";
+	return arena_strndup(arena, (const char *)value.bytes, strnlen((const char *)value.bytes, value.size));
+}
+
 bool netlink_find_number(struct netlink_value attributes, uint16_t attribute, uint32_t *out)
 {
 	struct netlink_value value;

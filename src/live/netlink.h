@@ -9,6 +9,8 @@
 #ifndef PEERWALL_NETLINK_H
 #define PEERWALL_NETLINK_H
 
+#include <peerwall/arena.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +50,8 @@ void netlink_end(struct netlink_request *request, size_t nest);
 int netlink_ask(int fd, struct netlink_request *request, netlink_visit visit, void *context);
 
 bool netlink_find(struct netlink_value attributes, uint16_t attribute, struct netlink_value *out);
+/* The text of the attribute, in the arena; "" if it is not there. */
+const char *netlink_text(struct netlink_value attributes, uint16_t attribute, struct arena *arena);
 bool netlink_find_number(struct netlink_value attributes, uint16_t attribute, uint32_t *out);
 /* Is the attribute there, and this text? */
 bool netlink_holds_text(struct netlink_value attributes, uint16_t attribute, const char *text);

@@ -2,6 +2,7 @@
 
 #include "netlink.h"
 
+#include <peerwall/nft_watch.h>
 #include <peerwall/ruleset.h>
 
 #include <errno.h>
@@ -11,9 +12,6 @@
 #include <linux/netlink.h>
 #include <string.h>
 #include <unistd.h>
-
-/* Those of peerwall's watch go away with it, and refuse nothing. */
-#define WATCH_PREFIX "peerwall-watch-"
 
 static const struct nft_family {
 	uint8_t protocol;
@@ -63,13 +61,12 @@ static void add_table(struct listing *listing, const char *table)
 static int take_chain(void *context, struct netlink_value attributes)
 {
 	struct listing *listing = context;
-	struct netlink_value value;
 	const char *table;
 
-	if (!does_something(attributes) || !netlink_find(attributes, NFTA_CHAIN_TABLE, &value))
+	if (!does_something(attributes))
 		return 0;
-	table = arena_strndup(listing->arena, (const char *)value.bytes, strnlen((const char *)value.bytes, value.size));
-	if (!is_iptables_table(listing->family, table) && strncmp(table, WATCH_PREFIX, strlen(WATCH_PREFIX)) != 0)
+	table = netlink_text(attributes, NFTA_CHAIN_TABLE, listing->arena);
+	if (!is_iptables_table(listing->family, table) && !nft_watch_owns(table))
 		add_table(listing, table);
 	return 0;
 }

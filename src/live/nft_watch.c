@@ -55,6 +55,11 @@ static int name_table(struct nft_watch *watch)
 	return 0;
 }
 
+bool nft_watch_owns(const char *table)
+{
+	return strncmp(table, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0;
+}
+
 int nft_watch_open(struct nft_watch *out, const struct watch_match_list *matches, unsigned rate, bool between)
 {
 	int error;
@@ -170,15 +175,6 @@ static bool read_header(struct nft_header *out, struct netlink_value attributes,
 
 /* ---- events ---- */
 
-static const char *find_text(struct netlink_value attributes, uint16_t attribute, struct arena *arena)
-{
-	struct netlink_value value;
-
-	if (!netlink_find(attributes, attribute, &value))
-		return "";
-	return arena_strndup(arena, (const char *)value.bytes, strnlen((const char *)value.bytes, value.size));
-}
-
 static const char *family_word(uint8_t family)
 {
 	switch (family) {
@@ -229,7 +225,7 @@ static void read_verdict(struct nft_event *event, struct netlink_value attribute
 
 	if (netlink_find(attributes, NFTA_TRACE_VERDICT, &verdict)) {
 		netlink_find_number(verdict, NFTA_VERDICT_CODE, &code);
-		event->target = find_text(verdict, NFTA_VERDICT_CHAIN, arena);
+		event->target = netlink_text(verdict, NFTA_VERDICT_CHAIN, arena);
 	}
 	event->verdict = verdict_of(code);
 	if (event->verdict != NFT_JUMPS && event->verdict != NFT_GOES)
@@ -253,8 +249,8 @@ static bool read_event(struct nft_event *event, struct netlink_value attributes,
 
 	*event = (struct nft_event){
 		.family = family_word(family),
-		.table = find_text(attributes, NFTA_TRACE_TABLE, arena),
-		.chain = find_text(attributes, NFTA_TRACE_CHAIN, arena),
+		.table = netlink_text(attributes, NFTA_TRACE_TABLE, arena),
+		.chain = netlink_text(attributes, NFTA_TRACE_CHAIN, arena),
 	};
 	if (!netlink_find_number(attributes, NFTA_TRACE_ID, &event->id) || !netlink_find_number(attributes, NFTA_TRACE_TYPE, &type))
 		return false;
@@ -315,7 +311,7 @@ static void take_message(struct nft_watch *watch, const struct nlmsghdr *header,
 		return;
 	}
 	/* Another one that watches decides nothing. */
-	if (strncmp(event.table, TABLE_PREFIX, strlen(TABLE_PREFIX)) == 0)
+	if (nft_watch_owns(event.table))
 		return;
 	if (read_header(&first.header, attributes, &watch->scratch))
 		handler(context, WATCH_FOREIGN, &first);

@@ -26,15 +26,6 @@ static void write_key(struct strbuf *out, const char *family, const char *table,
 	strbuf_addf(out, "%s %s %s %llu", family, table, chain, (unsigned long long)handle);
 }
 
-static const char *find_text(struct netlink_value attributes, uint16_t attribute, struct arena *arena)
-{
-	struct netlink_value value;
-
-	if (!netlink_find(attributes, attribute, &value))
-		return "";
-	return arena_strndup(arena, (const char *)value.bytes, strnlen((const char *)value.bytes, value.size));
-}
-
 static unsigned next_position(struct listing *listing, const char *table, const char *chain)
 {
 	const char *name = arena_printf(listing->arena, "%s %s", table, chain);
@@ -48,8 +39,8 @@ static unsigned next_position(struct listing *listing, const char *table, const 
 static int take_rule(void *context, struct netlink_value attributes)
 {
 	struct listing *listing = context;
-	const char *table = find_text(attributes, NFTA_RULE_TABLE, listing->arena);
-	const char *chain = find_text(attributes, NFTA_RULE_CHAIN, listing->arena);
+	const char *table = netlink_text(attributes, NFTA_RULE_TABLE, listing->arena);
+	const char *chain = netlink_text(attributes, NFTA_RULE_CHAIN, listing->arena);
 	struct strbuf key = STRBUF_EMPTY;
 	struct netlink_value value;
 	uint64_t handle = 0;
